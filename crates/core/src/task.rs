@@ -1,0 +1,114 @@
+//! Background work by kind: no anonymous task.
+//!
+//! Every spawn names its kind, and the kind says what shutdown does to the task and what its
+//! failure means. [`Tasks::drain`] is how a server stops: work that must finish gets its time,
+//! the rest is dropped.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::shutdown::Shutdown;
+
+/// What a background task is for, and so how it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TaskKind {
+    /// Accepts connections. Dropped at shutdown.
+    Listener,
+    /// Serves one connection. Gets the drain time to finish its request.
+    Connection,
+    /// Owns one execution environment. Gets the drain time; its sandbox dies with it.
+    Environment,
+    /// Finishes a change a client was told of (activation of a function). Gets the drain time;
+    /// repeated at the next start when it did not finish.
+    Activation,
+    /// Brings state towards a goal, on a timer and on a nudge. Dropped at shutdown: idempotent.
+    Reconciler,
+    /// Writes batches (logs, metrics). Gets the drain time to flush.
+    Writer,
+}
+
+impl TaskKind {
+    /// True for work that the drain waits for.
+    #[must_use]
+    pub const fn is_awaited(self) -> bool {
+        match self {
+            Self::Connection | Self::Environment | Self::Activation | Self::Writer => true,
+            Self::Listener | Self::Reconciler => false,
+        }
+    }
+}
+
+/// Spawns tasks and waits for those that must finish. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    awaited: TaskTracker,
+    dropped: Shutdown,
+}
+
+impl Tasks {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `work` in the background. A panic is logged with the kind and the owner's name by the
+    /// panic hook of [`crate::telemetry`]; it ends this task alone.
+    pub fn spawn<F>(&self, kind: TaskKind, owner: &'static str, work: F) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tracing::trace!(?kind, owner, "task starts");
+        if kind.is_awaited() {
+            return tokio::spawn(self.awaited.track_future(work));
+        }
+        let stop = self.dropped.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.started() => {}
+                () = work => {}
+            }
+        })
+    }
+
+    /// Ends: drops what may be dropped, waits up to `deadline` for the rest. True when all of it
+    /// finished in time.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        self.dropped.start();
+        self.awaited.close();
+        tokio::time::timeout(deadline, self.awaited.wait()).await.is_ok()
+    }
+
+    /// How many awaited tasks live.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.awaited.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn drain_waits_for_connections_and_drops_reconcilers() {
+        let tasks = Tasks::new();
+        tasks.spawn(TaskKind::Reconciler, "test", std::future::pending());
+        let done = tasks.spawn(TaskKind::Connection, "test", async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        });
+        assert!(tasks.drain(Duration::from_secs(2)).await);
+        assert!(done.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drain_gives_up_at_the_deadline() {
+        let tasks = Tasks::new();
+        tasks.spawn(TaskKind::Connection, "test", std::future::pending());
+        assert!(!tasks.drain(Duration::from_secs(2)).await);
+        assert_eq!(tasks.awaited(), 1);
+    }
+}
