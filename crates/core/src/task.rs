@@ -84,7 +84,7 @@ impl Tasks {
 
     /// How many awaited tasks live.
     #[must_use]
-    pub fn awaited(&self) -> usize {
+    pub fn awaited_count(&self) -> usize {
         self.awaited.len()
     }
 }
@@ -109,6 +109,6 @@ mod tests {
         let tasks = Tasks::new();
         tasks.spawn(TaskKind::Connection, "test", std::future::pending());
         assert!(!tasks.drain(Duration::from_secs(2)).await);
-        assert_eq!(tasks.awaited(), 1);
+        assert_eq!(tasks.awaited_count(), 1);
     }
 }

@@ -1,1 +1,30 @@
+//! The nouns of Hearth and the seams between its parts.
+//!
+//! Invariants: no I/O, no wire formats (no serde), no tasks. The layer-3 crates never import each
+//! other; they meet through the traits here and are joined in `node`.
 #![forbid(unsafe_code)]
+
+pub mod account;
+pub mod arn;
+pub mod catalog;
+pub mod credentials;
+pub mod function;
+pub mod invocation;
+pub mod logs;
+pub mod name;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use account::{AccountId, Region};
+pub use catalog::{CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
+pub use credentials::{AccessKeys, Credentials, Identity, KeyRefusal, RoleCredentials};
+pub use function::{
+    Architecture, CodeDir, FunctionSpec, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS, Version,
+};
+pub use invocation::{FunctionError, Invocation, Invoke, InvokeError, Outcome, ThrottleReason};
+pub use logs::{LogEvent, LogSink, LogStreamId};
+pub use name::{FunctionName, FunctionRef, Qualifier};
+
+/// A future that can cross a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,38 @@
+//! The seam through which the data plane sees functions, without reading the store.
+
+use std::sync::Arc;
+
+use crate::account::{AccountId, Region};
+use crate::function::FunctionSpec;
+use crate::name::{FunctionName, Qualifier};
+
+/// Names a function across accounts and regions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    pub account: AccountId,
+    pub region: Region,
+    pub name: FunctionName,
+}
+
+/// What a name and qualifier lead to.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// A version that can be invoked.
+    Ready(Arc<FunctionSpec>),
+    /// It exists but cannot run now. `state` is `Pending`, `Failed` ...
+    NotReady { state: &'static str, reason: Option<String> },
+    Absent,
+}
+
+/// A view of all functions, in memory. Implemented by the control plane.
+pub trait FunctionCatalog: Send + Sync + 'static {
+    /// On the hot path: no lock that a writer holds for long, no I/O. No qualifier means
+    /// `$LATEST`.
+    fn lookup(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Lookup;
+}
+
+/// Told after a change is durable and visible through [`FunctionCatalog::lookup`]. Implemented by
+/// the data plane, which retires environments of older generations.
+pub trait CatalogObserver: Send + Sync + 'static {
+    fn function_changed(&self, key: &FunctionKey);
+}

@@ -1,0 +1,55 @@
+//! The seams of identity: who signs a request, and what a function may sign with.
+
+use crate::account::AccountId;
+
+/// Temporary keys for a function.
+#[derive(Clone)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+    /// Unix milliseconds.
+    pub expires_ms: i64,
+}
+
+impl std::fmt::Debug for Credentials {
+    // Secrets stay out of logs and error messages.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// Gives a function the credentials of its role.
+pub trait RoleCredentials: Send + Sync + 'static {
+    fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials;
+}
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account: AccountId,
+    /// `arn:aws:iam::<account>:root`, a user's or an assumed role's.
+    pub arn: String,
+}
+
+/// Why a key does not lead to an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefusal {
+    Unknown,
+    /// The session token is not the one that goes with the key.
+    BadToken,
+    Expired,
+}
+
+/// Finds the owner and the secret of an access key. Implemented by `iam`.
+pub trait AccessKeys: Send + Sync + 'static {
+    /// The secret to verify the signature with, and whose it is. In `open` mode every key leads
+    /// to an identity and there is no secret to verify with.
+    ///
+    /// # Errors
+    /// The reason for which the key is refused.
+    fn find(&self, access_key_id: &str, session_token: Option<&str>) -> Result<(Identity, Option<String>), KeyRefusal>;
+
+    /// The identity of a request that carries no signature; `None` when one is required.
+    fn anonymous(&self) -> Option<Identity>;
+}
