@@ -1,1 +1,10 @@
+//! The whole server: builds the parts from the configuration, joins their seams, orders start and
+//! drain.
+//!
+//! Invariants: the only crate that knows every service; no logic of its own beyond order. What is
+//! joined to what stands in `assemble.rs`, to be read from top to bottom.
 #![forbid(unsafe_code)]
+
+pub mod config;
+
+pub use config::{Config, ConfigError};
