@@ -5,13 +5,18 @@
 //! tables of operations ([`rest_json::Route`], [`aws_json::Operation`]) and get [`Request`]s.
 #![forbid(unsafe_code)]
 
+pub mod aws_json;
 pub mod error;
+pub mod json;
 pub mod request;
 pub mod response;
+pub mod rest_json;
+pub mod validation;
 
 pub use error::{ApiError, Fault, MessageKey};
 pub use request::{Caller, Request, Service};
 pub use response::Response;
+pub use validation::Violations;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -39,7 +39,8 @@ impl Response {
     /// # Errors
     /// A 500 when `value` cannot be serialised, which is a defect of its type.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(value).map_err(|e| ApiError::internal(format!("failed to render the answer: {e}")))?;
+        let body =
+            serde_json::to_vec(value).map_err(|e| ApiError::internal(format!("failed to render the answer: {e}")))?;
         Ok(Self::bytes(status, "application/json", body.into()))
     }
 
