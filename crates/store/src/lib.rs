@@ -2,11 +2,20 @@
 //! SHA-256.
 //!
 //! Invariants: what a method has answered is on disk; nothing above this crate may assume one
-//! process. Two backends are held to one conformance suite.
+//! process. Every backend is held to one suite, [`conformance`].
 #![forbid(unsafe_code)]
 
+pub mod conformance;
+pub mod embedded;
+pub mod faults;
+pub mod memory;
 pub mod traits;
 
+mod watchers;
+
+pub use embedded::Embedded;
+pub use memory::Memory;
 pub use traits::{
-    BlobId, Blobs, Change, Document, Documents, Expect, Key, Lease, Queue, QueueItem, Queues, StoreError, Write,
+    BlobId, Blobs, Change, Document, Documents, Expect, Key, Lease, Queue, QueueItem, Queues, StoreError,
+    WATCH_CAPACITY, Write,
 };

@@ -41,12 +41,26 @@ pub enum Expect {
 /// One change in a batch. A batch is applied whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    Put { key: Key, body: Bytes, expect: Expect },
+    Put {
+        key: Key,
+        body: Bytes,
+        expect: Expect,
+    },
     /// Deleting what is not there succeeds under [`Expect::Anything`].
-    Delete { key: Key, expect: Expect },
+    Delete {
+        key: Key,
+        expect: Expect,
+    },
     /// Adds work, due `delay_ms` from now, in the same transaction.
-    Enqueue { queue: Queue, body: Bytes, delay_ms: u64 },
+    Enqueue {
+        queue: Queue,
+        body: Bytes,
+        delay_ms: u64,
+    },
 }
+
+/// How many changes wait for a watcher before it is closed.
+pub const WATCH_CAPACITY: usize = 1_024;
 
 /// A document that was written or deleted, as watchers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +71,9 @@ pub struct Change {
 }
 
 /// Documents with compare-and-swap.
+///
+/// A future that is dropped half way may or may not have had its effect: a batch once handed over
+/// is applied. The same holds after [`StoreError::Io`]: read to know.
 pub trait Documents: Send + Sync + 'static {
     fn get(&self, key: Key) -> BoxFuture<'_, Result<Option<Document>, StoreError>>;
 
@@ -73,8 +90,10 @@ pub trait Documents: Send + Sync + 'static {
     /// enqueues).
     fn commit(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>>;
 
-    /// Changes to a collection from now on. A watcher that falls behind is closed, and has to
-    /// read anew.
+    /// Changes to a collection from now on, in the order they were made; a change is sent before
+    /// its commit is answered. One made just before may come too, so apply by version. A watcher
+    /// that falls more than [`WATCH_CAPACITY`] behind is closed once it has read what is waiting,
+    /// and has to watch and read anew.
     fn watch(&self, collection: &'static str) -> tokio::sync::mpsc::Receiver<Change>;
 }
 
@@ -103,7 +122,8 @@ pub struct QueueItem {
 /// Work queues: at least once, by lease.
 pub trait Queues: Send + Sync + 'static {
     fn enqueue(&self, queue: Queue, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<(), StoreError>>;
-    /// Takes up to `max` due items for `lease_ms`; after that they are due again.
+    /// Takes up to `max` due items for `lease_ms`, the longest due first; after that they are due
+    /// again, and the lease is void as soon as someone else takes them.
     fn lease(&self, queue: Queue, max: usize, lease_ms: u64) -> BoxFuture<'_, Result<Vec<QueueItem>, StoreError>>;
     /// Done: removes the item. `false` when the lease was void.
     fn complete(&self, lease: Lease) -> BoxFuture<'_, Result<bool, StoreError>>;
@@ -153,8 +173,15 @@ pub enum StoreError {
         /// The version found; 0 when absent.
         found: u64,
     },
-    #[error("the data folder {path} is in use by another process{holder}")]
+    /// `holder` is empty, or ` (pid 123)`.
+    #[error("the data folder {path} is in use by another process{holder}; stop it, or give this one another folder")]
     Locked { path: String, holder: String },
+    /// A later release wrote it. What is stored never changes its meaning, so an older program
+    /// cannot guess what the newer form says.
+    #[error(
+        "{path} has schema version {found}, expected at most {known}: it was written by a newer release; run that one"
+    )]
+    Newer { path: String, found: i64, known: i64 },
     #[error("failed to {action}: {cause}")]
     Io { action: String, cause: String },
     /// What was read is not what was written.
@@ -162,4 +189,22 @@ pub enum StoreError {
     Corrupt { what: String, detail: String },
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    pub(crate) fn io(action: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self::Io {
+            action: action.into(),
+            cause: cause.to_string(),
+        }
+    }
+
+    /// True when somebody else was faster: read anew and decide again.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        match self {
+            Self::Conflict { .. } => true,
+            Self::Locked { .. } | Self::Newer { .. } | Self::Io { .. } | Self::Corrupt { .. } | Self::Closed => false,
+        }
+    }
 }
