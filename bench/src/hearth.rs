@@ -1,0 +1,173 @@
+//! A Hearth of its own for the run: started, given functions, measured, stopped.
+
+use std::io::{self, Cursor, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::http::{Connection, request};
+
+/// A running server.
+pub(crate) struct Hearth {
+    child: Child,
+    pub(crate) address: String,
+    /// From the start of the process to its first healthy answer.
+    pub(crate) start_up: Duration,
+    _data: tempfile::TempDir,
+}
+
+/// What a function of the benchmark is made of.
+pub(crate) struct Source {
+    pub(crate) runtime: String,
+    pub(crate) handler: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) code: &'static str,
+}
+
+pub(crate) fn python(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "app.handler",
+        file: "app.py",
+        code: "def handler(event, context):\n    return {'hello': event.get('name', 'world')}\n",
+    }
+}
+
+pub(crate) fn node(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "index.handler",
+        file: "index.js",
+        code: "exports.handler = async (event) => ({ hello: event.name ?? 'world' });\n",
+    }
+}
+
+/// What every invocation sends.
+pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
+
+impl Hearth {
+    pub(crate) fn start(program: &Path) -> io::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let address = free_address()?;
+        let began = Instant::now();
+        let child = Command::new(program)
+            .arg("serve")
+            .env("HEARTH_LISTEN", &address)
+            .env("HEARTH_DATA", data.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut hearth = Self {
+            child,
+            address,
+            start_up: Duration::ZERO,
+            _data: data,
+        };
+        hearth.wait_until_healthy(began)?;
+        hearth.start_up = began.elapsed();
+        Ok(hearth)
+    }
+
+    fn wait_until_healthy(&mut self, began: Instant) -> io::Result<()> {
+        let probe = request("GET", "/_hearth/health", &self.address, b"");
+        while began.elapsed() < Duration::from_secs(30) {
+            let answer = Connection::open(&self.address).and_then(|mut c| c.exchange(&probe));
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("hearth ended at once: {status}")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(io::Error::other("hearth did not become healthy in 30 s"))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Creates a function and waits until it is active.
+    pub(crate) fn deploy(&self, name: &str, source: &Source) -> io::Result<()> {
+        let body = json!({
+            "FunctionName": name,
+            "Runtime": source.runtime,
+            "Handler": source.handler,
+            "Role": "arn:aws:iam::000000000000:role/bench",
+            "MemorySize": 1_769,
+            "Timeout": 30,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(zipped(source)?)},
+        });
+        let created = self.call("POST", "/2015-03-31/functions", body.to_string().as_bytes())?;
+        if created["FunctionName"] != name {
+            return Err(io::Error::other(format!("{name} was not created: {created}")));
+        }
+        for _ in 0..1_000 {
+            let state = self.call("GET", &format!("/2015-03-31/functions/{name}/configuration"), b"")?;
+            if state["State"] == "Active" {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(io::Error::other(format!("{name} did not become active")))
+    }
+
+    /// The bytes of an invocation.
+    pub(crate) fn invocation(&self, name: &str) -> Vec<u8> {
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        request("POST", &path, &self.address, EVENT)
+    }
+
+    /// One invocation on a connection of its own, with its answer checked.
+    pub(crate) fn invoke(&self, name: &str) -> io::Result<Duration> {
+        let mut connection = Connection::open(&self.address)?;
+        let began = Instant::now();
+        let answer = connection.exchange(&self.invocation(name))?;
+        let took = began.elapsed();
+        let result: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status != 200 || result["hello"] != "hearth" {
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            return Err(io::Error::other(format!("{name} answered {}: {text}", answer.status)));
+        }
+        Ok(took)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Value> {
+        let answer = Connection::open(&self.address)?.exchange(&request(method, path, &self.address, body))?;
+        serde_json::from_slice(&answer.body).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Hearth {
+    fn drop(&mut self) {
+        // SIGTERM and not a kill: sandboxes are to be cleared away.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..500 {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+    }
+}
+
+fn zipped(source: &Source) -> io::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(source.file, SimpleFileOptions::default().unix_permissions(0o644))
+        .map_err(io::Error::other)?;
+    zip.write_all(source.code.as_bytes())?;
+    Ok(zip.finish().map_err(io::Error::other)?.into_inner())
+}
+
+pub(crate) fn free_address() -> io::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}

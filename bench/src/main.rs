@@ -1,0 +1,176 @@
+//! `make bench`: Hearth and its peers, measured in one run, printed as one table.
+//!
+//! The figures are those of this machine at this moment; compare the rows of one run, and runs by
+//! their ratios. The client runs on the same processors as what it measures.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr)] // It prints a table.
+
+mod hearth;
+mod http;
+mod load;
+mod peers;
+mod process;
+mod stats;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use hearth::{Hearth, Source};
+use stats::{Sample, millis};
+
+/// Measures Hearth beside its peers.
+#[derive(Parser)]
+struct Options {
+    /// The program to measure: a release build.
+    #[arg(long, default_value = "target/release/hearth")]
+    hearth: PathBuf,
+    /// Where peers are installed.
+    #[arg(long, default_value = ".cache/bench")]
+    cache: PathBuf,
+    /// The Python runtime to use, e.g. python3.12.
+    #[arg(long, default_value = "python3.11")]
+    python: String,
+    /// The Node.js runtime to use.
+    #[arg(long, default_value = "nodejs20.x")]
+    node: String,
+    /// Seconds per load.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Cold starts per language.
+    #[arg(long, default_value_t = 20)]
+    cold: usize,
+    /// Idle environments to measure.
+    #[arg(long, default_value_t = 50)]
+    idle: usize,
+    /// AWS's Runtime Interface Emulator, when it is here.
+    #[arg(long, env = "HEARTH_BENCH_RIE")]
+    emulator: Option<PathBuf>,
+    /// Leave the peers out.
+    #[arg(long)]
+    no_peers: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    let cache = std::path::absolute(&options.cache)?;
+    let server = Hearth::start(&options.hearth)?;
+    row("server start-up to first answer", &millis(server.start_up));
+    row("server memory, no function", &kib(process::memory_kib(&process::tree(server.pid()))));
+    let languages = [("Python", hearth::python(&options.python)), ("Node", hearth::node(&options.node))];
+    for (language, source) in &languages {
+        cold(&server, language, source, options.cold)?;
+    }
+    for (language, source) in &languages {
+        let name = format!("warm-{}", language.to_lowercase());
+        server.deploy(&name, source)?;
+        server.invoke(&name)?;
+        let invocation = server.invocation(&name);
+        warm(&format!("Hearth ({language})"), &server.address, &invocation, options)?;
+    }
+    drop(server);
+    for (language, source) in &languages {
+        idle(options, language, source)?;
+    }
+    if !options.no_peers {
+        beside(options, &cache)?;
+    }
+    Ok(())
+}
+
+/// First invocations of functions that never ran.
+fn cold(server: &Hearth, language: &str, source: &Source, count: usize) -> io::Result<()> {
+    let mut taken = Vec::with_capacity(count);
+    for i in 0..count {
+        let name = format!("cold-{}-{i}", language.to_lowercase());
+        server.deploy(&name, source)?;
+        // Slots refill in the background; a cold start is measured, not a storm of them.
+        std::thread::sleep(Duration::from_millis(150));
+        taken.push(server.invoke(&name)?);
+    }
+    let sample = Sample::of(taken);
+    latency_row(&format!("Hearth ({language}), cold"), &sample, None);
+    Ok(())
+}
+
+fn warm(name: &str, address: &str, request: &[u8], options: &Options) -> io::Result<()> {
+    for connections in [1, 8] {
+        let load = load::run(address, request, connections, Duration::from_secs(options.seconds))?;
+        latency_row(&format!("{name}, warm, {connections} conn."), &load.latency, Some(load.per_second));
+    }
+    Ok(())
+}
+
+/// Memory and processor time of environments that wait.
+fn idle(options: &Options, language: &str, source: &Source) -> io::Result<()> {
+    let server = Hearth::start(&options.hearth)?;
+    std::thread::sleep(Duration::from_secs(1));
+    let before = process::memory_kib(&process::tree(server.pid()));
+    for i in 0..options.idle {
+        let name = format!("idle-{i}");
+        server.deploy(&name, source)?;
+        server.invoke(&name)?;
+    }
+    // Past the linger, and past the refilling of the slots.
+    std::thread::sleep(Duration::from_secs(3));
+    let pids = process::tree(server.pid());
+    let each = process::memory_kib(&pids).saturating_sub(before) / options.idle.max(1) as u64;
+    row(&format!("memory of an idle environment ({language})"), &kib(each));
+    let began = process::cpu_ticks(&pids);
+    std::thread::sleep(Duration::from_secs(10));
+    let used = process::cpu_ticks(&pids).saturating_sub(began) * 10;
+    row(&format!("CPU of {} idle environments over 10 s ({language})", options.idle), &format!("{used} ms"));
+    Ok(())
+}
+
+fn beside(options: &Options, cache: &std::path::Path) -> io::Result<()> {
+    match peers::serverless_offline(cache) {
+        Ok(peer) => warm(peer.name, &peer.address, &peer.request, options)?,
+        Err(error) => row("serverless-offline", &format!("not measured: {error}")),
+    }
+    match &options.emulator {
+        Some(program) => match peers::emulator(program, cache) {
+            // It runs one invocation at a time.
+            Ok(peer) => {
+                let time = Duration::from_secs(options.seconds);
+                let load = load::run(&peer.address, &peer.request, 1, time)?;
+                latency_row(&format!("{}, warm, 1 conn.", peer.name), &load.latency, Some(load.per_second));
+            }
+            Err(error) => row("Runtime Interface Emulator", &format!("not measured: {error}")),
+        },
+        None => row("Runtime Interface Emulator", "not measured: HEARTH_BENCH_RIE does not name it"),
+    }
+    Ok(())
+}
+
+fn latency_row(name: &str, sample: &Sample, per_second: Option<f64>) {
+    let mut text = format!(
+        "p50 {:>9}   p99 {:>9}",
+        millis(sample.percentile(50)),
+        millis(sample.percentile(99))
+    );
+    if let Some(per_second) = per_second {
+        text.push_str(&format!("   {per_second:>8.0} /s"));
+    }
+    row(name, &format!("{text}   n={}", sample.count()));
+}
+
+fn row(name: &str, value: &str) {
+    println!("{name:<52} {value}");
+}
+
+fn kib(kib: u64) -> String {
+    format!("{:.1} MiB", kib as f64 / 1_024.0)
+}
