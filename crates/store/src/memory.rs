@@ -71,6 +71,7 @@ impl Memory {
     fn apply(&self, batch: Vec<Write>) -> Result<Vec<u64>, StoreError> {
         let now = self.inner.clock.now_ms();
         let mut state = self.inner.state.lock();
+        let sequence = state.sequence;
         let mut undo = Vec::new();
         let mut changes = Vec::new();
         let mut versions = Vec::with_capacity(batch.len());
@@ -79,6 +80,8 @@ impl Memory {
                 Ok(version) => versions.push(version),
                 Err(conflict) => {
                     state.undo(undo);
+                    // Nobody has seen the numbers that were taken back.
+                    state.sequence = sequence;
                     return Err(conflict);
                 }
             }

@@ -29,8 +29,7 @@ impl From<rusqlite::Error> for Failure {
 pub(super) struct Session {
     connection: Connection,
     clock: Clock,
-    /// The last number given out. Runs ahead of what is stored when work was rolled back, never
-    /// behind.
+    /// The last number given out.
     sequence: i64,
     stored_sequence: i64,
 }
@@ -82,6 +81,18 @@ impl Session {
 
     /// One piece of work, whole or not at all.
     pub(super) fn perform(&mut self, work: Work, changes: &mut Vec<Change>) -> Result<Answer, Failure> {
+        let (told, sequence) = (changes.len(), self.sequence);
+        let answer = self.attempt(work, changes);
+        if answer.is_err() {
+            // Nobody has seen the numbers that were rolled back, so they may be given out again;
+            // a refusal alone then leaves nothing to store, and costs no sync.
+            changes.truncate(told);
+            self.sequence = sequence;
+        }
+        answer
+    }
+
+    fn attempt(&mut self, work: Work, changes: &mut Vec<Change>) -> Result<Answer, Failure> {
         match work {
             Work::Commit(batch) => self.batch(batch, changes).map(Answer::Versions),
             Work::Lease { queue, max, lease_ms } => Ok(Answer::Items(self.lease(&queue, max, lease_ms)?)),

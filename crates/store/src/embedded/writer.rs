@@ -142,13 +142,9 @@ impl Writer {
         self.session.begin().map_err(|e| database_error("begin a transaction", &e))?;
         let mut answers = Vec::with_capacity(work.len());
         for work in work {
-            let told_before = changes.len();
             match self.session.perform(work, changes) {
                 Ok(answer) => answers.push(Ok(answer)),
-                Err(Failure::This(error)) => {
-                    changes.truncate(told_before);
-                    answers.push(Err(error));
-                }
+                Err(Failure::This(error)) => answers.push(Err(error)),
                 Err(Failure::All(error)) => {
                     self.session.abandon();
                     return Err(error);
