@@ -1,2 +1,29 @@
+//! The one executable: server, command line, and the re-executed sandbox helper.
+//!
+//! `main` shows the whole life: parse, load, run one command, answer with an exit code.
 #![forbid(unsafe_code)]
-fn main() {}
+// Nothing of a binary can be reached from outside: `pub` means "for the other modules" here.
+#![allow(unreachable_pub)]
+
+mod banner;
+mod cli;
+mod client;
+mod commands;
+mod exit;
+mod flags;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return exit::of_usage(&usage),
+    };
+    match commands::run(cli) {
+        Ok(code) => code.into(),
+        Err(failure) => failure.report(),
+    }
+}

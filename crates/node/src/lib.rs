@@ -6,5 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod data_dir;
+pub mod error;
+pub mod listener;
+pub mod node;
 
 pub use config::{Config, ConfigError};
+pub use error::StartError;
+pub use node::{Drained, Node};

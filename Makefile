@@ -1,0 +1,78 @@
+# The commands of this repository. `make help` lists them.
+#
+# Everything is idempotent and works on a machine that has never seen the project: it needs cargo
+# on the PATH, Python 3 with its venv module, and Node.js. What the tests install goes to .cache/.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PYTHON ?= python3
+CACHE := $(CURDIR)/.cache
+VENV := $(CACHE)/venv
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# `make run ARGS="--listen 127.0.0.1:4567"` hands flags to the server.
+ARGS ?=
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: toolchain ## Build Hearth and start it
+	$(CARGO) build --release --locked -p hearth
+	@exec "$(TARGET)/release/hearth" serve $(ARGS)
+
+.PHONY: test
+test: lint unit e2e ## Check format and lints, then run every test
+
+.PHONY: lint
+lint: toolchain ## Check format and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: unit
+unit: toolchain ## Run the Rust tests
+	$(CARGO) test --workspace --locked
+
+.PHONY: e2e
+e2e: toolchain venv ## Run the real AWS clients against the real server
+	$(CARGO) build --locked -p hearth
+	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$$PATH" "$(VENV)/bin/pytest" -q tests/e2e
+
+.PHONY: bench
+bench: toolchain ## Measure, beside whatever peers are installable
+	$(CARGO) build --release --locked -p hearth -p hearth-bench
+	"$(TARGET)/release/hearth-bench" --hearth "$(TARGET)/release/hearth" $(ARGS)
+
+.PHONY: doctor
+doctor: toolchain ## Say what this host offers and what it lacks
+	@$(CARGO) run --release --locked --quiet -p hearth -- doctor $(ARGS)
+
+.PHONY: deny
+deny: ## Check licences and bans (needs cargo-deny)
+	$(CARGO) deny --all-features check
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	$(CARGO) clean
+	rm -rf "$(CACHE)"
+
+# What the other commands stand on.
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "make: cargo is not on the PATH; install Rust 1.95 or newer from https://rustup.rs" >&2; exit 1; }
+	@have=$$($(CARGO) --version | cut -d' ' -f2); \
+	  [ "$$(printf '1.95.0\n%s\n' "$${have%%-*}" | sort -V | head -n1)" = 1.95.0 ] \
+	  || { echo "make: expected cargo 1.95 or newer, found $$have; run: rustup update stable" >&2; exit 1; }
+
+.PHONY: venv
+venv: $(VENV)/.ready
+
+$(VENV)/.ready: tests/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on the PATH; the end-to-end tests need Python 3.10 or newer" >&2; exit 1; }
+	$(PYTHON) -m venv --clear "$(VENV)"
+	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

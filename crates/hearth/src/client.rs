@@ -1,0 +1,157 @@
+//! A small client of the server's own HTTP API, for `hearth invoke` and `hearth logs`.
+//!
+//! Plain HTTP alone: the server speaks no TLS itself, and this client is for the server beside it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use hearth_node::config::{Config, Flags, Host};
+use serde_json::Value;
+use ureq::http::{HeaderMap, Request, StatusCode};
+
+use crate::cli::Target;
+use crate::exit::{Exit, Failure};
+
+/// Larger than any answer: a payload is at most 6 MiB, a page of log events 1 MiB.
+const ANSWER_MAX_BYTES: u64 = 64 << 20;
+
+pub struct Client {
+    agent: ureq::Agent,
+    endpoint: String,
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|e| Failure::new(Exit::Refused, format!("the server's answer is not JSON: {e}")))
+    }
+}
+
+impl Client {
+    pub fn of(target: &Target) -> Result<Self, Failure> {
+        let host = Host::current();
+        let config = Config::load(&host, &Flags::default())?;
+        let named = target.endpoint_url.as_deref().or_else(|| variable(&host, "AWS_ENDPOINT_URL"));
+        let endpoint =
+            named.map_or_else(|| endpoint_of(config.listen.value), |url| url.trim_end_matches('/').to_owned());
+        if !endpoint.starts_with("http://") {
+            let message =
+                format!("expected an endpoint that begins with http://, found {endpoint}: TLS is not built in");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        Ok(Self { agent: agent(), endpoint })
+    }
+
+    pub fn get(&self, path: &str) -> Result<Reply, Failure> {
+        self.send(Request::get(self.url(path)), Vec::new())
+    }
+
+    /// `headers` by name and value.
+    pub fn post(&self, path: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Reply, Failure> {
+        let request = Request::post(self.url(path));
+        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value)), body)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.endpoint)
+    }
+
+    /// An answer of 400 and above becomes a failure with the server's words.
+    fn send(&self, request: ureq::http::request::Builder, body: Vec<u8>) -> Result<Reply, Failure> {
+        let request = request
+            .body(body)
+            .map_err(|e| Failure::new(Exit::Usage, format!("failed to make a request for {}: {e}", self.endpoint)))?;
+        let response = self.agent.run(request).map_err(|e| self.unreachable(&e))?;
+        let (head, body) = response.into_parts();
+        let body = body.into_with_config().limit(ANSWER_MAX_BYTES).read_to_vec().map_err(|e| self.unreachable(&e))?;
+        let reply = Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        if reply.status.is_success() { Ok(reply) } else { Err(refusal(&reply)) }
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let message = match error {
+            ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+                format!("no Hearth at {}; start one with `hearth serve`", self.endpoint)
+            }
+            other => format!("no answer from {}: {other}", self.endpoint),
+        };
+        Failure::new(Exit::Unreachable, message)
+    }
+}
+
+/// No proxy: the server is on this host or beside it. No timeout for the answer: a function may
+/// take 15 minutes.
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")));
+    config.build().new_agent()
+}
+
+fn refusal(reply: &Reply) -> Failure {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+    let code = reply.header("x-amzn-errortype").map(ToOwned::to_owned).or_else(|| text("__type"));
+    let code = code.unwrap_or_else(|| reply.status.to_string());
+    let message = text("message").or_else(|| text("Message")).unwrap_or_else(|| "no further words".to_owned());
+    Failure::new(Exit::Refused, format!("{code}: {message}"))
+}
+
+fn variable<'a>(host: &'a Host, name: &str) -> Option<&'a str> {
+    host.variable(name).filter(|text| !text.is_empty())
+}
+
+/// Where clients on this host reach a server that listens there. Never `localhost`: some tools put
+/// bucket names before the host, and only an address stays one.
+pub fn endpoint_of(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
+
+/// For a path segment: everything but unreserved characters is escaped.
+pub fn escape(segment: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    segment.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_addresses_that_a_client_can_reach() {
+        let of = |text: &str| endpoint_of(text.parse().unwrap());
+        assert_eq!(of("127.0.0.1:4566"), "http://127.0.0.1:4566");
+        assert_eq!(of("0.0.0.0:80"), "http://127.0.0.1:80");
+        assert_eq!(of("[::]:80"), "http://[::1]:80");
+    }
+
+    #[test]
+    fn arns_are_escaped_in_paths() {
+        assert_eq!(
+            escape("arn:aws:lambda:us-east-1:0:function:f"),
+            "arn%3Aaws%3Alambda%3Aus-east-1%3A0%3Afunction%3Af"
+        );
+        assert_eq!(escape("$LATEST"), "%24LATEST");
+    }
+}

@@ -1,0 +1,25 @@
+//! One file per command.
+
+mod completion;
+mod config;
+mod env;
+mod invoke;
+pub mod logs;
+mod serve;
+pub mod version;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::exit::{Exit, Failure};
+
+pub fn run(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args.settings),
+        Some(Command::Env(args)) => env::run(&args),
+        Some(Command::Invoke(args)) => invoke::run(&args),
+        Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Config(ConfigCommand::Show(args))) => config::show(&args),
+        Some(Command::Version(answer)) => version::run(&answer),
+        Some(Command::Completion { shell }) => completion::run(shell),
+    }
+}
