@@ -58,7 +58,7 @@ pub(crate) fn serverless_offline(cache: &Path) -> io::Result<Peer> {
     let (http, lambda) = (port()?, port()?);
     let mut command = Command::new(folder.join("node_modules/.bin/serverless"));
     command
-        .args(["offline", "start", "--httpPort", &http, "--lambdaPort", &lambda, "--reloadHandler=false"])
+        .args(["offline", "start", "--httpPort", &http, "--lambdaPort", &lambda])
         .current_dir(&folder)
         .env("SLS_TELEMETRY_DISABLED", "1")
         .env("SLS_NOTIFICATIONS_MODE", "off");

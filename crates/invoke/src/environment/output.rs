@@ -1,0 +1,265 @@
+//! What a function prints: its standard output and error as lines, and the framed records that
+//! runtimes write to the telemetry descriptor.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use hearth_core::Clock;
+use hearth_model::{LogFormat, LogLevel, Logging};
+use hearth_runtimes::telemetry;
+use serde::Deserialize;
+use tokio::net::unix::pipe;
+
+use super::journal::Journal;
+
+/// A longer line is cut into events of this size.
+const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// What one drain reads at the most: a background thread may never stop printing.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+
+/// The reading ends of a runtime process's output.
+pub(super) struct Output {
+    lines: Option<pipe::Receiver>,
+    frames: Option<pipe::Receiver>,
+    line: Vec<u8>,
+    decoder: telemetry::Decoder,
+    buffer: Box<[u8]>,
+    /// JSON lines below this level are left out.
+    threshold: Option<LogLevel>,
+    clock: Clock,
+}
+
+/// The writing ends, to be given to the process.
+pub(super) struct Writers {
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    pub(super) telemetry: OwnedFd,
+}
+
+impl Output {
+    /// Makes the pipes.
+    pub(super) fn open(logging: &Logging, clock: Clock) -> io::Result<(Self, Writers)> {
+        let (lines_tx, lines) = pipe::pipe()?;
+        let (frames_tx, frames) = pipe::pipe()?;
+        let stdout = lines_tx.into_blocking_fd()?;
+        let writers = Writers {
+            stderr: stdout.try_clone()?,
+            stdout,
+            telemetry: frames_tx.into_blocking_fd()?,
+        };
+        let threshold =
+            (logging.format == LogFormat::Json).then(|| logging.application_level.unwrap_or(LogLevel::Info));
+        let output = Self {
+            lines: Some(lines),
+            frames: Some(frames),
+            line: Vec::new(),
+            decoder: telemetry::Decoder::new(),
+            buffer: vec![0; 16 * 1024].into(),
+            threshold,
+            clock,
+        };
+        Ok((output, writers))
+    }
+
+    /// Waits until something was printed (or a pipe closed). Never ends once both are closed.
+    pub(super) async fn readable(&self) {
+        tokio::select! {
+            () = readable(self.lines.as_ref()) => {}
+            () = readable(self.frames.as_ref()) => {}
+        }
+    }
+
+    /// Takes what was printed so far, without waiting.
+    pub(super) fn drain(&mut self, journal: &mut Journal) {
+        let mut budget = DRAIN_BYTES_MAX;
+        while budget > 0 {
+            let read = self.read_lines(journal) + self.read_frames(journal);
+            if read == 0 {
+                return;
+            }
+            budget = budget.saturating_sub(read);
+        }
+    }
+
+    /// The process is gone: an unfinished last line is an event too.
+    pub(super) fn close(&mut self, journal: &mut Journal) {
+        self.drain(journal);
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.push_line(&line, journal);
+        }
+        self.lines = None;
+        self.frames = None;
+    }
+
+    fn read_lines(&mut self, journal: &mut Journal) -> usize {
+        let Some(n) = read_some(&mut self.lines, &mut self.buffer) else {
+            return 0;
+        };
+        let mut rest = 0;
+        for end in memchr::memchr_iter(b'\n', &self.buffer[..n]) {
+            self.line.extend_from_slice(&self.buffer[rest..=end]);
+            rest = end + 1;
+            let line = std::mem::take(&mut self.line);
+            push_line(&line, self.threshold, &self.clock, journal);
+        }
+        self.line.extend_from_slice(&self.buffer[rest..n]);
+        while self.line.len() >= LINE_BYTES_MAX {
+            let tail = self.line.split_off(LINE_BYTES_MAX);
+            let line = std::mem::replace(&mut self.line, tail);
+            self.push_line(&line, journal);
+        }
+        n
+    }
+
+    fn read_frames(&mut self, journal: &mut Journal) -> usize {
+        let Some(n) = read_some(&mut self.frames, &mut self.buffer) else {
+            return 0;
+        };
+        self.decoder.feed(&self.buffer[..n]);
+        loop {
+            match self.decoder.next() {
+                Ok(Some(frame)) => {
+                    let at_ms = i64::try_from(frame.timestamp_us / 1_000).unwrap_or_default();
+                    journal.push(self.plausible(at_ms), String::from_utf8_lossy(&frame.message).into_owned());
+                }
+                Ok(None) => return n,
+                Err(error) => {
+                    // Only the function's own code can have written this.
+                    tracing::debug!(%error, "telemetry descriptor closed: unreadable frame");
+                    self.frames = None;
+                    return n;
+                }
+            }
+        }
+    }
+
+    /// A function may claim any time; CloudWatch would refuse one far off.
+    fn plausible(&self, at_ms: i64) -> i64 {
+        let now = self.clock.now_ms();
+        if (now - at_ms).abs() > 60 * 60 * 1_000 { now } else { at_ms }
+    }
+
+    fn push_line(&self, line: &[u8], journal: &mut Journal) {
+        push_line(line, self.threshold, &self.clock, journal);
+    }
+}
+
+fn push_line(line: &[u8], threshold: Option<LogLevel>, clock: &Clock, journal: &mut Journal) {
+    if threshold.is_some_and(|threshold| level_of(line) < threshold) {
+        return;
+    }
+    journal.push(clock.now_ms(), String::from_utf8_lossy(line).into_owned());
+}
+
+/// The level that a JSON line states; `Fatal` (never left out) for plain text, `Info` for JSON
+/// that states none.
+fn level_of(line: &[u8]) -> LogLevel {
+    #[derive(Deserialize)]
+    struct Leveled<'a> {
+        #[serde(borrow)]
+        level: Option<std::borrow::Cow<'a, str>>,
+    }
+    if line.first() != Some(&b'{') {
+        return LogLevel::Fatal;
+    }
+    let Ok(leveled) = serde_json::from_slice::<Leveled<'_>>(line) else {
+        return LogLevel::Fatal;
+    };
+    let level = leveled.level.unwrap_or_default().to_ascii_uppercase();
+    [LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error, LogLevel::Fatal]
+        .into_iter()
+        .find(|known| known.as_str() == level || (*known == LogLevel::Warn && level == "WARNING"))
+        .unwrap_or(LogLevel::Info)
+}
+
+async fn readable(pipe: Option<&pipe::Receiver>) {
+    match pipe {
+        Some(pipe) if pipe.readable().await.is_ok() => {}
+        _ => std::future::pending().await,
+    }
+}
+
+/// One read; `None` when there is nothing (now, or for good: then the pipe is dropped).
+fn read_some(pipe: &mut Option<pipe::Receiver>, buffer: &mut [u8]) -> Option<usize> {
+    match pipe.as_ref()?.try_read(buffer) {
+        Ok(0) => {
+            *pipe = None;
+            None
+        }
+        Ok(n) => Some(n),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(_) => {
+            *pipe = None;
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use hearth_model::{LogSink, LogStreamId};
+
+    use super::*;
+    use crate::service::tests_support::{Collected, spec};
+
+    async fn printed(format: LogFormat, level: Option<LogLevel>, bytes: &[u8]) -> Vec<String> {
+        let mut spec = spec("f");
+        spec.logging.format = format;
+        spec.logging.application_level = level;
+        let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
+        let sink = Arc::new(Collected::default());
+        let stream = Arc::new(LogStreamId {
+            account: spec.account.clone(),
+            region: spec.region.clone(),
+            group: "g".into(),
+            stream: "s".into(),
+        });
+        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream);
+        let mut stdout = File::from(writers.stdout);
+        drop((writers.stderr, writers.telemetry));
+        let bytes = bytes.to_vec();
+        let writer = std::thread::spawn(move || stdout.write_all(&bytes).unwrap());
+        while !writer.is_finished() || output.lines.is_some() {
+            output.drain(&mut journal);
+            tokio::task::yield_now().await;
+            if output.lines.is_some() {
+                output.readable().await;
+            }
+        }
+        output.close(&mut journal);
+        journal.finish().await;
+        sink.messages()
+    }
+
+    #[tokio::test]
+    async fn one_event_per_line_and_a_carriage_return_does_not_split() {
+        let events = printed(LogFormat::Text, None, b"multi\nline\nanother\rline\nlast").await;
+        assert_eq!(events, ["multi\n", "line\n", "another\rline\n", "last"]);
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_cut() {
+        let events = printed(LogFormat::Text, None, &vec![b'x'; LINE_BYTES_MAX * 2 + 1]).await;
+        assert_eq!(events.iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, LINE_BYTES_MAX, 1]);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_not_text_are_kept_readable() {
+        let events = printed(LogFormat::Text, None, b"\xff\xfe\n").await;
+        assert_eq!(events, ["\u{fffd}\u{fffd}\n"]);
+    }
+
+    #[tokio::test]
+    async fn json_lines_are_left_out_below_the_level() {
+        let input = b"{\"level\":\"debug\",\"m\":1}\n{\"level\":\"ERROR\"}\n{\"m\":2}\nplain\n{broken\n";
+        let events = printed(LogFormat::Json, Some(LogLevel::Warn), input).await;
+        assert_eq!(events, ["{\"level\":\"ERROR\"}\n", "plain\n", "{broken\n"]);
+    }
+}

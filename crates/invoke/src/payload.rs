@@ -1,0 +1,154 @@
+//! The error documents that the platform itself makes.
+//!
+//! Source: fact sheet "Lambda execution-environment contract", section 5. The order of the keys is
+//! part of what was recorded: `errorType` first, except for the oversized answer.
+
+use bytes::Bytes;
+use hearth_sandbox::{Exit, ExitStatus};
+use serde_json::Value;
+
+use crate::RESPONSE_BYTES_MAX;
+
+/// Why an invocation failed without the function saying so itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlatformError {
+    /// E.g. `Runtime.ExitError`.
+    pub(crate) kind: String,
+    /// Without the `RequestId: ... Error: ` that stands before it for the caller.
+    pub(crate) text: String,
+}
+
+impl PlatformError {
+    pub(crate) fn new(kind: &str, text: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    /// The runtime process is gone.
+    pub(crate) fn exited(exit: &Exit) -> Self {
+        if exit.oom_killed {
+            return Self::new("Runtime.OutOfMemory", "Runtime exited with error: signal: killed");
+        }
+        let text = match exit.status {
+            ExitStatus::Code(0) => "Runtime exited without providing a reason".to_owned(),
+            ExitStatus::Code(code) => format!("Runtime exited with error: exit status {code}"),
+            ExitStatus::Signal(signal) => format!("Runtime exited with error: signal: {}", signal_name(signal)),
+        };
+        Self::new("Runtime.ExitError", text)
+    }
+
+    /// The function's timeout, or what was left of it.
+    pub(crate) fn timed_out(timeout_s: u32) -> Self {
+        Self::new("Sandbox.Timedout", format!("Task timed out after {timeout_s}.00 seconds"))
+    }
+
+    /// Neither place has a bootstrap.
+    pub(crate) fn no_bootstrap() -> Self {
+        Self::new("Runtime.InvalidEntrypoint", "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+    }
+
+    /// The bootstrap is there and does not start. `errno` is execve's.
+    pub(crate) fn cannot_exec(path: &str, errno: i32) -> Self {
+        let reason = match errno {
+            // The Linux numbers, with the words of Go's runtime, which AWS's daemon prints.
+            2 => "no such file or directory".to_owned(),
+            8 => "exec format error".to_owned(),
+            13 => "permission denied".to_owned(),
+            other => std::io::Error::from_raw_os_error(other).to_string(),
+        };
+        Self::new("Runtime.InvalidEntrypoint", format!("fork/exec {path}: {reason}"))
+    }
+
+    /// The document for the caller.
+    pub(crate) fn document(&self, request_id: &str) -> Bytes {
+        let message = self.message(request_id);
+        format!("{{\"errorType\":{},\"errorMessage\":{}}}", quoted(&self.kind), quoted(&message)).into()
+    }
+
+    /// As in logs and in the document.
+    pub(crate) fn message(&self, request_id: &str) -> String {
+        format!("RequestId: {request_id} Error: {}", self.text)
+    }
+}
+
+/// The answer was larger than [`RESPONSE_BYTES_MAX`].
+pub(crate) fn response_too_large() -> Bytes {
+    let message = format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes).");
+    format!("{{\"errorMessage\":{},\"errorType\":\"Function.ResponseSizeTooLarge\"}}", quoted(&message)).into()
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// The words of Go's `syscall.Signal`, which AWS's daemon prints.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        1 => "hangup",
+        2 => "interrupt",
+        3 => "quit",
+        4 => "illegal instruction",
+        5 => "trace/breakpoint trap",
+        6 => "aborted",
+        7 => "bus error",
+        8 => "floating point exception",
+        9 => "killed",
+        10 => "user defined signal 1",
+        11 => "segmentation fault",
+        12 => "user defined signal 2",
+        13 => "broken pipe",
+        14 => "alarm clock",
+        15 => "terminated",
+        31 => "bad system call",
+        other => return format!("signal {other}"),
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &PlatformError, document: &str) {
+        assert_eq!(String::from_utf8_lossy(&error.document("id")), document);
+    }
+
+    fn exit(status: ExitStatus, oom_killed: bool) -> PlatformError {
+        PlatformError::exited(&Exit { status, oom_killed })
+    }
+
+    #[test]
+    fn documents_have_the_recorded_form() {
+        check(
+            &PlatformError::timed_out(1),
+            r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: id Error: Task timed out after 1.00 seconds"}"#,
+        );
+        check(
+            &exit(ExitStatus::Code(0), false),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id Error: Runtime exited without providing a reason"}"#,
+        );
+        check(
+            &exit(ExitStatus::Code(127), false),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id Error: Runtime exited with error: exit status 127"}"#,
+        );
+        check(
+            &exit(ExitStatus::Signal(11), false),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id Error: Runtime exited with error: signal: segmentation fault"}"#,
+        );
+        check(
+            &exit(ExitStatus::Signal(9), true),
+            r#"{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: id Error: Runtime exited with error: signal: killed"}"#,
+        );
+        check(
+            &PlatformError::cannot_exec("/var/task/bootstrap", 13),
+            r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: id Error: fork/exec /var/task/bootstrap: permission denied"}"#,
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&response_too_large()),
+            r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#
+        );
+    }
+}

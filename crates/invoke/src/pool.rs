@@ -1,0 +1,293 @@
+//! The environments of one function version: who is idle, who starts, which jobs wait.
+//!
+//! A job goes to the idle environment that was used last. With none idle it waits in the queue
+//! while an environment starts for it; whoever is free first takes it. So at any time at least as
+//! many environments start as jobs wait.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hearth_model::{FunctionKey, FunctionSpec, Invocation, InvokeError, Outcome};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::concurrency::{Permit, Share};
+
+/// One invocation on its way to an environment.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) invocation: Invocation,
+    pub(crate) trace_header: String,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, InvokeError>>,
+    pub(crate) permit: Permit,
+}
+
+/// What an environment is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Run(Box<Job>),
+    /// End: the function changed, or the server stops.
+    Retire,
+}
+
+/// The way to one environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    pub(crate) id: u64,
+    pub(crate) generation: u64,
+    pub(crate) inbox: mpsc::Sender<Order>,
+}
+
+/// What an environment does after an offer.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// It is in the idle list; an order may come.
+    Wait,
+    Run(Box<Job>),
+    Retire,
+}
+
+/// The pool's answer to a job.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// An environment has it, or will have it.
+    Done,
+    /// It waits, and an environment has to be started.
+    Start,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) key: FunctionKey,
+    pub(crate) share: Share,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The one used last is last.
+    idle: Vec<Handle>,
+    waiting: VecDeque<Box<Job>>,
+    starting: usize,
+    generation: u64,
+}
+
+impl Pool {
+    pub(crate) fn new(spec: &FunctionSpec, share: Share) -> Arc<Self> {
+        Arc::new(Self {
+            key: spec.key(),
+            share,
+            state: Mutex::new(State {
+                generation: spec.generation,
+                ..State::default()
+            }),
+        })
+    }
+
+    /// Gives a job to the environment used last, or has it wait for a new one.
+    pub(crate) fn place(&self, job: Box<Job>) -> Placed {
+        let mut order = Order::Run(job);
+        let mut state = self.state.lock();
+        while let Some(handle) = state.idle.pop() {
+            match handle.inbox.try_send(order) {
+                Ok(()) => return Placed::Done,
+                // It died while idle; the job comes back.
+                Err(mpsc::error::TrySendError::Closed(back) | mpsc::error::TrySendError::Full(back)) => order = back,
+            }
+        }
+        if let Order::Run(job) = order {
+            state.waiting.push_back(job);
+        }
+        if state.starting < state.waiting.len() {
+            state.starting += 1;
+            return Placed::Start;
+        }
+        Placed::Done
+    }
+
+    /// An environment is ready for work. `was_starting`: for the first time.
+    pub(crate) fn offer(&self, handle: &Handle, was_starting: bool) -> Next {
+        let mut state = self.state.lock();
+        if was_starting {
+            state.starting -= 1;
+        }
+        if let Some(job) = state.waiting.pop_front() {
+            // Also to one of an older generation: the job was accepted before the change, or the
+            // new one is not up yet. It retires at its next offer.
+            return Next::Run(job);
+        }
+        if handle.generation < state.generation {
+            return Next::Retire;
+        }
+        state.idle.push(handle.clone());
+        Next::Wait
+    }
+
+    /// An environment that cannot be: the job that it would have served, if one still waits.
+    pub(crate) fn give_up_start(&self) -> Option<Box<Job>> {
+        let mut state = self.state.lock();
+        state.starting -= 1;
+        state.waiting.pop_front()
+    }
+
+    /// Takes an environment out of the idle list. `false`: it is not there, so an order is on its
+    /// way to it.
+    pub(crate) fn withdraw(&self, id: u64) -> bool {
+        let mut state = self.state.lock();
+        let before = state.idle.len();
+        state.idle.retain(|handle| handle.id != id);
+        state.idle.len() < before
+    }
+
+    /// From now on only environments of `generation` are kept; idle older ones are told to end.
+    pub(crate) fn advance(&self, generation: u64) {
+        let mut state = self.state.lock();
+        if generation <= state.generation {
+            return;
+        }
+        state.generation = generation;
+        let (old, kept) =
+            std::mem::take(&mut state.idle).into_iter().partition(|handle| handle.generation < generation);
+        state.idle = kept;
+        drop(state);
+        retire(old);
+    }
+
+    /// The function is gone, or the server stops: every idle environment ends, and busy ones end
+    /// when they are done.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.generation = u64::MAX;
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        retire(idle);
+    }
+}
+
+fn retire(handles: Vec<Handle>) {
+    for handle in handles {
+        // An error means that it is gone already.
+        let _ = handle.inbox.try_send(Order::Retire);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::concurrency::Concurrency;
+    use crate::service::tests_support::{invocation, spec};
+
+    struct Bench {
+        concurrency: Concurrency,
+        spec: FunctionSpec,
+        pool: Arc<Pool>,
+    }
+
+    fn bench() -> Bench {
+        let concurrency = Concurrency::new(100);
+        let spec = spec("f");
+        let pool = Pool::new(&spec, concurrency.share(&spec.key()));
+        Bench { concurrency, spec, pool }
+    }
+
+    impl Bench {
+        fn job(&self, id: &str) -> Box<Job> {
+            Box::new(Job {
+                invocation: invocation(&self.spec, id),
+                trace_header: String::new(),
+                reply: oneshot::channel().0,
+                permit: self.concurrency.take(&self.pool.share, &self.spec).unwrap(),
+            })
+        }
+    }
+
+    fn environment(id: u64, generation: u64) -> (Handle, mpsc::Receiver<Order>) {
+        let (inbox, orders) = mpsc::channel(2);
+        (Handle { id, generation, inbox }, orders)
+    }
+
+    #[track_caller]
+    fn check_runs(next: Next, id: &str) {
+        match next {
+            Next::Run(job) => assert_eq!(job.invocation.request_id, id),
+            other => panic!("expected to run {id}, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_environment_used_last_is_taken_first() {
+        let bench = bench();
+        let (one, mut one_rx) = environment(1, 1);
+        let (two, mut two_rx) = environment(2, 1);
+        assert_eq!(bench.pool.place(bench.job("a")), Placed::Start);
+        assert_eq!(bench.pool.place(bench.job("b")), Placed::Start);
+        check_runs(bench.pool.offer(&one, true), "a");
+        check_runs(bench.pool.offer(&two, true), "b");
+        assert!(matches!(bench.pool.offer(&one, false), Next::Wait));
+        assert!(matches!(bench.pool.offer(&two, false), Next::Wait));
+        assert_eq!(bench.pool.place(bench.job("c")), Placed::Done);
+        assert!(matches!(two_rx.try_recv(), Ok(Order::Run(_))));
+        assert!(one_rx.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_freed_environment_takes_a_waiting_job_before_the_new_one_is_up() {
+        let bench = bench();
+        let (one, _one_rx) = environment(1, 1);
+        let (two, _two_rx) = environment(2, 1);
+        bench.pool.place(bench.job("a"));
+        check_runs(bench.pool.offer(&one, true), "a");
+        assert_eq!(bench.pool.place(bench.job("b")), Placed::Start);
+        check_runs(bench.pool.offer(&one, false), "b");
+        assert!(matches!(bench.pool.offer(&two, true), Next::Wait));
+    }
+
+    #[test]
+    fn a_start_that_fails_fails_one_job() {
+        let bench = bench();
+        bench.pool.place(bench.job("a"));
+        bench.pool.place(bench.job("b"));
+        assert_eq!(bench.pool.give_up_start().unwrap().invocation.request_id, "a");
+        let (one, _rx) = environment(1, 1);
+        check_runs(bench.pool.offer(&one, true), "b");
+    }
+
+    #[test]
+    fn a_change_retires_idle_environments_and_busy_ones_later() {
+        let bench = bench();
+        let (idle, mut idle_rx) = environment(1, 1);
+        let (busy, _busy_rx) = environment(2, 1);
+        bench.pool.place(bench.job("a"));
+        bench.pool.place(bench.job("b"));
+        check_runs(bench.pool.offer(&busy, true), "a");
+        check_runs(bench.pool.offer(&idle, true), "b");
+        bench.pool.offer(&idle, false);
+        bench.pool.advance(2);
+        assert!(matches!(idle_rx.try_recv(), Ok(Order::Retire)));
+        assert!(matches!(bench.pool.offer(&busy, false), Next::Retire));
+    }
+
+    #[test]
+    fn a_dead_idle_environment_loses_no_job() {
+        let bench = bench();
+        let (dead, rx) = environment(1, 1);
+        bench.pool.place(bench.job("a"));
+        check_runs(bench.pool.offer(&dead, true), "a");
+        bench.pool.offer(&dead, false);
+        drop(rx);
+        assert_eq!(bench.pool.place(bench.job("b")), Placed::Start);
+        assert_eq!(bench.pool.give_up_start().unwrap().invocation.request_id, "b");
+    }
+
+    #[test]
+    fn withdrawing_tells_whether_an_order_is_on_its_way() {
+        let bench = bench();
+        let (one, _rx) = environment(1, 1);
+        bench.pool.place(bench.job("a"));
+        check_runs(bench.pool.offer(&one, true), "a");
+        bench.pool.offer(&one, false);
+        assert!(bench.pool.withdraw(1));
+        assert!(!bench.pool.withdraw(1));
+    }
+}

@@ -1,0 +1,86 @@
+//! The API's answers, byte for byte as AWS's daemon gives them.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::Delivery;
+use super::state::Refusal;
+use crate::RESPONSE_BYTES_MAX;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// `next`: the event, with its headers. Empty ones are left out.
+pub(super) fn event(delivery: &Delivery) -> Answer {
+    // Ruby's client parses the event only when the content type is exactly this.
+    let mut answer = body(StatusCode::OK, delivery.event.clone());
+    let headers = answer.headers_mut();
+    let mut put = |name: &'static str, value: &str| {
+        // Client contexts are UTF-8; a header takes their bytes as they are.
+        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_bytes(value.as_bytes())) {
+            headers.insert(name, value);
+        }
+    };
+    put("lambda-runtime-aws-request-id", &delivery.request_id);
+    put("lambda-runtime-deadline-ms", &delivery.deadline_ms.to_string());
+    put("lambda-runtime-invoked-function-arn", &delivery.invoked_arn);
+    put("lambda-runtime-trace-id", &delivery.trace_header);
+    put("lambda-runtime-client-context", delivery.client_context.as_deref().unwrap_or_default());
+    put("lambda-runtime-cognito-identity", delivery.cognito_identity.as_deref().unwrap_or_default());
+    answer
+}
+
+/// 202.
+pub(super) fn accepted() -> Answer {
+    body(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+pub(super) fn pong() -> Answer {
+    let mut answer = body(StatusCode::OK, Bytes::from_static(b"pong"));
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    answer
+}
+
+pub(super) fn refused(refusal: Refusal) -> Answer {
+    match refusal {
+        Refusal::RequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refusal::Transition { from, to } => {
+            let message = format!(
+                "State transition from {} to {} failed for runtime. Error: State transition is not allowed",
+                from.as_str(),
+                to.as_str()
+            );
+            error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
+        }
+    }
+}
+
+pub(super) fn too_large() -> Answer {
+    let message = format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes).");
+    error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+}
+
+pub(super) fn truncated() -> Answer {
+    error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+pub(super) fn bad_response_mode() -> Answer {
+    error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode")
+}
+
+pub(super) fn not_found(path: &str) -> Answer {
+    let message = format!("{path} is not a path of the Runtime API that this environment serves");
+    error(StatusCode::NOT_FOUND, "NotFound", &message)
+}
+
+pub(super) fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    body(status, json!({"errorMessage": message, "errorType": kind}).to_string().into())
+}
+
+fn body(status: StatusCode, bytes: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(bytes));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

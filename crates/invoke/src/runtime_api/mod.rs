@@ -1,0 +1,81 @@
+//! The HTTP Runtime API (`2018-06-01`) of one environment, on the listener inside its sandbox.
+//!
+//! Source: fact sheet "Lambda execution-environment contract", section 1. [`RuntimeApi`] is the
+//! environment's side: it hears what the runtime says and hands it events. [`routes`] is the
+//! runtime's side, and [`state`] the state machine between them, whose refusals runtimes see.
+
+mod answers;
+mod routes;
+mod state;
+
+use std::net::TcpListener as StdTcpListener;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hearth_core::{TaskKind, Tasks};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::environment::Said;
+use state::Shared;
+
+/// An event for the runtime, with all that its headers say.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) request_id: String,
+    /// Unix milliseconds.
+    pub(crate) deadline_ms: u64,
+    pub(crate) invoked_arn: String,
+    pub(crate) trace_header: String,
+    pub(crate) client_context: Option<String>,
+    pub(crate) cognito_identity: Option<String>,
+    pub(crate) event: Bytes,
+}
+
+/// Words that may wait for the environment: a runtime has one invocation at a time, so more than
+/// a few are a runtime gone wrong, which then waits.
+const WORDS_MAX: usize = 8;
+
+/// The environment's end.
+pub(crate) struct RuntimeApi {
+    shared: Arc<Shared>,
+    words: mpsc::Receiver<Said>,
+}
+
+impl RuntimeApi {
+    /// Serves `listener` until the returned value is dropped.
+    pub(crate) fn serve(listener: StdTcpListener, tasks: &Tasks) -> std::io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let (tx, words) = mpsc::channel(WORDS_MAX);
+        let shared = Arc::new(Shared::new(tx));
+        tasks.spawn(TaskKind::Listener, "runtime api", routes::accept(listener, Arc::clone(&shared), tasks.clone()));
+        Ok(Self { shared, words })
+    }
+
+    /// Waits for the runtime's next word. Cancel-safe. Never `Closed`: connections come and go,
+    /// and only the end of the process ends a runtime.
+    pub(crate) async fn listen(&mut self) -> Said {
+        match self.words.recv().await {
+            Some(word) => word,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Answers the pending `next`.
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        self.shared.deliver(delivery);
+    }
+
+    /// A new process: what the one before left is void.
+    pub(crate) fn reset(&mut self) {
+        self.shared.reset();
+        while self.words.try_recv().is_ok() {}
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.shared.closed.start();
+    }
+}

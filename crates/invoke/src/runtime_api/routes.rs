@@ -1,0 +1,246 @@
+//! The calls a runtime makes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use hearth_core::{TaskKind, Tasks};
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use super::answers::{self, Answer};
+use super::state::{Phase, Shared};
+use crate::RESPONSE_BYTES_MAX;
+use crate::environment::Said;
+
+/// An error document larger than this is cut off: it is a function's own, and goes to a caller.
+const ERROR_BYTES_MAX: usize = RESPONSE_BYTES_MAX;
+
+/// Connections at once; a function that opens more waits in its own backlog.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Serves the listener until the environment is gone.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Tasks) {
+    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            () = shared.closed.started() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, most likely: give others time to return some.
+                tracing::warn!(%error, "runtime api: failed to accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        tasks.spawn(TaskKind::Listener, "runtime api connection", async move {
+            let service = service_fn(|request| serve(Arc::clone(&shared), request));
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).max_buf_size(64 * 1024).keep_alive(true);
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            tokio::select! {
+                // An error is the runtime hanging up.
+                _ = connection => {}
+                () = shared.closed.started() => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let path = request.uri().path().to_owned();
+    let Some(call) = path.strip_prefix("/2018-06-01/") else {
+        return Ok(answers::not_found(&path));
+    };
+    let parts: Vec<&str> = call.split('/').collect();
+    Ok(match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["runtime", "invocation", "next"]) => match shared.next().await {
+            Ok(delivery) => answers::event(&delivery),
+            Err(refusal) => answers::refused(refusal),
+        },
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => response(&shared, id, request).await,
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => error(&shared, id, request).await,
+        (&Method::POST, ["runtime", "init", "error"]) => init_error(&shared, request).await,
+        (&Method::GET, ["ping"]) => answers::pong(),
+        _ => answers::not_found(&path),
+    })
+}
+
+async fn response(shared: &Shared, id: &str, request: Request<Incoming>) -> Answer {
+    if let Err(refusal) = shared.begin_answer(id, Phase::InvocationResponse) {
+        return answers::refused(refusal);
+    }
+    let mode = header(request.headers(), "lambda-runtime-function-response-mode");
+    if mode.as_deref().is_some_and(|mode| mode != "streaming") {
+        let body = platform_document(id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode");
+        finish(shared, id, "Runtime.InvalidResponseModeHeader".into(), body).await;
+        return answers::bad_response_mode();
+    }
+    let collected = collect(request.into_body(), RESPONSE_BYTES_MAX).await;
+    shared.end_answer();
+    let (word, answer) = match collected {
+        Ok((body, trailers)) => match stream_error(&trailers) {
+            Some((error_type, body)) => (error_word(id, error_type, body), answers::accepted()),
+            None => {
+                let request_id = id.to_owned();
+                (Said::Response { request_id, body }, answers::accepted())
+            }
+        },
+        Err(Broken::TooLarge) => (Said::Oversized { request_id: id.to_owned() }, answers::too_large()),
+        Err(Broken::Truncated) => {
+            let body = platform_document(id, "Runtime.TruncatedResponse", "Response body was cut off");
+            (error_word(id, "Runtime.TruncatedResponse".into(), body), answers::truncated())
+        }
+    };
+    shared.say(word).await;
+    answer
+}
+
+async fn error(shared: &Shared, id: &str, request: Request<Incoming>) -> Answer {
+    if let Err(refusal) = shared.begin_answer(id, Phase::InvocationErrorResponse) {
+        return answers::refused(refusal);
+    }
+    let error_type = error_type(request.headers());
+    let with_cause = header(request.headers(), "content-type").is_some_and(|t| t == ERROR_CAUSE_TYPE);
+    let collected = collect(request.into_body(), ERROR_BYTES_MAX).await;
+    let (body, answer) = match collected {
+        Ok((body, _)) if with_cause => (without_cause(&body), answers::accepted()),
+        Ok((body, _)) => (body, answers::accepted()),
+        Err(Broken::TooLarge) => (crate::payload::response_too_large(), answers::too_large()),
+        Err(Broken::Truncated) => (Bytes::from_static(b"{}"), answers::truncated()),
+    };
+    finish(shared, id, error_type, body).await;
+    answer
+}
+
+async fn finish(shared: &Shared, id: &str, error_type: String, body: Bytes) {
+    shared.end_answer();
+    shared.say(error_word(id, error_type, body)).await;
+}
+
+async fn init_error(shared: &Shared, request: Request<Incoming>) -> Answer {
+    if let Err(refusal) = shared.fail_init() {
+        return answers::refused(refusal);
+    }
+    let error_type = error_type(request.headers());
+    let body = match collect(request.into_body(), ERROR_BYTES_MAX).await {
+        Ok((body, _)) => body,
+        Err(_) => Bytes::from_static(b"{}"),
+    };
+    shared.say(Said::InitError { error_type, body }).await;
+    answers::accepted()
+}
+
+/// The error type that goes with an inline X-Ray cause.
+const ERROR_CAUSE_TYPE: &str = "application/vnd.aws.lambda.error.cause+json";
+
+/// The caller gets the first three members of such a document.
+fn without_cause(body: &[u8]) -> Bytes {
+    let Ok(serde_json::Value::Object(mut document)) = serde_json::from_slice(body) else {
+        return Bytes::from_static(b"\"Invalid error body\"");
+    };
+    document.retain(|key, _| matches!(key.as_str(), "errorMessage" | "errorType" | "stackTrace"));
+    serde_json::Value::Object(document).to_string().into()
+}
+
+fn error_word(id: &str, error_type: String, body: Bytes) -> Said {
+    Said::Error {
+        request_id: id.to_owned(),
+        error_type,
+        body,
+    }
+}
+
+fn platform_document(id: &str, kind: &str, text: &str) -> Bytes {
+    crate::payload::PlatformError::new(kind, text).document(id)
+}
+
+/// A streamed answer that failed on the way says so in its trailers.
+fn stream_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
+    trailers.get("lambda-runtime-function-error-type")?;
+    let body = header(trailers, "lambda-runtime-function-error-body").unwrap_or_default();
+    let body = BASE64_STANDARD.decode(body).unwrap_or_else(|_| b"{}".to_vec());
+    Some((error_type(trailers), body.into()))
+}
+
+/// The header as it may be used for events: kept when it contains `Runtime.X` or `Function.X`.
+fn error_type(headers: &HeaderMap) -> String {
+    let given = header(headers, "lambda-runtime-function-error-type").unwrap_or_default();
+    let named = |category: &str| {
+        given.match_indices(category).any(|(at, _)| {
+            let mut rest = given[at + category.len()..].chars();
+            rest.next().is_some_and(|c| c.is_ascii_uppercase()) && rest.next().is_some_and(|c| c.is_ascii_alphabetic())
+        })
+    };
+    if named("Runtime.") || named("Function.") {
+        given
+    } else if given.starts_with("Function.") {
+        "Function.Unknown".to_owned()
+    } else {
+        "Runtime.Unknown".to_owned()
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+enum Broken {
+    TooLarge,
+    Truncated,
+}
+
+async fn collect(body: Incoming, limit: usize) -> Result<(Bytes, HeaderMap), Broken> {
+    let collected = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|error| if error.is::<LengthLimitError>() { Broken::TooLarge } else { Broken::Truncated })?;
+    let trailers = collected.trailers().cloned().unwrap_or_default();
+    Ok((collected.to_bytes(), trailers))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(given: &'static str, expected: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert("lambda-runtime-function-error-type", HeaderValue::from_static(given));
+        assert_eq!(error_type(&headers), expected);
+    }
+
+    #[test]
+    fn error_types_are_kept_or_replaced() {
+        check("Runtime.ImportModuleError", "Runtime.ImportModuleError");
+        check("x Runtime.Yz", "x Runtime.Yz");
+        check("Function.", "Function.Unknown");
+        check("Function.lower", "Function.Unknown");
+        check("unhandled", "Runtime.Unknown");
+        check("", "Runtime.Unknown");
+    }
+
+    #[test]
+    fn the_cause_does_not_reach_the_caller() {
+        let given = br#"{"errorMessage":"m","errorType":"t","stackTrace":[],"errorCause":{"a":1}}"#;
+        assert_eq!(without_cause(given), r#"{"errorMessage":"m","errorType":"t","stackTrace":[]}"#);
+        assert_eq!(without_cause(b"nonsense"), "\"Invalid error body\"");
+    }
+}

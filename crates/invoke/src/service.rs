@@ -1,0 +1,297 @@
+//! The data plane as the rest of the server sees it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use hearth_core::{Clock, Random, Tasks};
+use hearth_model::{
+    BoxFuture, CatalogObserver, FunctionCatalog, FunctionKey, FunctionSpec, Invocation, Invoke, InvokeError, LogSink,
+    Lookup, Outcome, Qualifier, RoleCredentials, Version, arn,
+};
+use hearth_runtimes::{Bootstraps, Runtimes};
+use hearth_sandbox::Sandboxes;
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
+
+use crate::concurrency::Concurrency;
+use crate::environment::{self, Workshop};
+use crate::pool::{Job, Placed, Pool};
+use crate::trace;
+
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Concurrent invocations of an account in a region.
+    pub account_concurrency: u32,
+    /// An init that takes longer starts again inside the first invocation.
+    pub init_timeout: Duration,
+    /// How long an environment stays thawed after an invocation.
+    pub freeze_linger: Duration,
+    /// An environment unused for so long is ended.
+    pub idle_reclaim: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            account_concurrency: 1_000,
+            init_timeout: Duration::from_secs(10),
+            freeze_linger: Duration::from_millis(20),
+            idle_reclaim: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What the data plane stands on.
+pub struct Options {
+    pub clock: Clock,
+    pub random: Random,
+    pub tasks: Tasks,
+    pub catalog: Arc<dyn FunctionCatalog>,
+    pub sink: Arc<dyn LogSink>,
+    pub credentials: Arc<dyn RoleCredentials>,
+    pub sandboxes: Sandboxes,
+    pub runtimes: Arc<Runtimes>,
+    pub bootstraps: Arc<Bootstraps>,
+    pub limits: Limits,
+}
+
+/// What every environment holds on to.
+pub(crate) struct Plane {
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) tasks: Tasks,
+    pub(crate) sink: Arc<dyn LogSink>,
+    pub(crate) credentials: Arc<dyn RoleCredentials>,
+    pub(crate) workshop: Workshop,
+    pub(crate) limits: Limits,
+    environments: AtomicU64,
+}
+
+impl Plane {
+    pub(crate) fn next_environment_id(&self) -> u64 {
+        self.environments.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Runs functions. Made once by `node`.
+pub struct DataPlane {
+    plane: Arc<Plane>,
+    catalog: Arc<dyn FunctionCatalog>,
+    concurrency: Concurrency,
+    pools: RwLock<HashMap<FunctionKey, HashMap<Version, Arc<Pool>>>>,
+    closing: AtomicBool,
+}
+
+impl DataPlane {
+    #[must_use]
+    pub fn new(options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            concurrency: Concurrency::new(options.limits.account_concurrency),
+            catalog: options.catalog,
+            pools: RwLock::default(),
+            closing: AtomicBool::new(false),
+            plane: Arc::new(Plane {
+                clock: options.clock,
+                random: options.random,
+                tasks: options.tasks,
+                sink: options.sink,
+                credentials: options.credentials,
+                workshop: Workshop {
+                    sandboxes: options.sandboxes,
+                    runtimes: options.runtimes,
+                    bootstraps: options.bootstraps,
+                },
+                limits: options.limits,
+                environments: AtomicU64::new(1),
+            }),
+        })
+    }
+
+    /// Takes no more invocations and ends the idle environments; busy ones end when they are done.
+    /// [`Tasks::drain`] waits for them.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        for pool in self.pools.read().values().flat_map(HashMap::values) {
+            pool.close();
+        }
+    }
+
+    fn resolve(&self, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Arc<FunctionSpec>, InvokeError> {
+        match self.catalog.lookup(function, qualifier) {
+            Lookup::Ready(spec) => Ok(spec),
+            Lookup::NotReady { state, reason } => Err(InvokeError::NotReady { state, reason }),
+            Lookup::Absent => {
+                let name = arn::function(&function.region, &function.account, function.name.as_str());
+                let qualifier = qualifier.map_or_else(|| Qualifier::Latest.to_string(), ToString::to_string);
+                Err(InvokeError::NotFound {
+                    arn: arn::qualified(&name, &qualifier),
+                })
+            }
+        }
+    }
+
+    fn pool(&self, spec: &FunctionSpec, function: &FunctionKey) -> Arc<Pool> {
+        let known = self.pools.read().get(function).and_then(|versions| versions.get(&spec.version)).cloned();
+        let pool = known.unwrap_or_else(|| {
+            let mut pools = self.pools.write();
+            let versions = pools.entry(function.clone()).or_default();
+            let fresh = || Pool::new(spec, self.concurrency.share(function));
+            Arc::clone(versions.entry(spec.version).or_insert_with(fresh))
+        });
+        pool.advance(spec.generation);
+        pool
+    }
+
+    async fn run(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(InvokeError::ShuttingDown);
+        }
+        let spec = self.resolve(&invocation.function, invocation.qualifier.as_ref())?;
+        let pool = self.pool(&spec, &invocation.function);
+        let permit = self.concurrency.take(&pool.share, &spec).map_err(InvokeError::Throttled)?;
+        let trace_header = trace::header(invocation.trace_header.as_deref(), &self.plane.clock, &self.plane.random);
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Job {
+            invocation,
+            trace_header,
+            reply,
+            permit,
+        });
+        if pool.place(job) == Placed::Start {
+            environment::start(&self.plane, &pool, spec);
+        }
+        // The environment's task answers whatever happens; only its panic leaves nothing.
+        answer.await.unwrap_or_else(|_| {
+            Err(InvokeError::Sandbox("the execution environment ended without an answer".to_owned()))
+        })
+    }
+}
+
+impl Invoke for DataPlane {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Outcome, InvokeError>> {
+        Box::pin(self.run(invocation))
+    }
+
+    fn dry_run(&self, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Version, InvokeError> {
+        self.resolve(function, qualifier).map(|spec| spec.version)
+    }
+}
+
+impl CatalogObserver for DataPlane {
+    fn function_changed(&self, key: &FunctionKey) {
+        let latest = self.catalog.lookup(key, None);
+        let Some(versions) = self.pools.read().get(key).cloned() else { return };
+        let reserved = match &latest {
+            Lookup::Ready(spec) => spec.reserved_concurrency,
+            Lookup::NotReady { .. } | Lookup::Absent => None,
+        };
+        if let Some(pool) = versions.values().next() {
+            self.concurrency.note_reserved(&pool.share, key, reserved);
+        }
+        if matches!(latest, Lookup::Absent) {
+            self.pools.write().remove(key);
+            versions.values().for_each(|pool| pool.close());
+            return;
+        }
+        for (version, pool) in versions {
+            let qualifier = match version {
+                Version::Latest => Qualifier::Latest,
+                Version::Number(n) => Qualifier::Number(n),
+            };
+            match self.catalog.lookup(key, Some(&qualifier)) {
+                Lookup::Ready(spec) => pool.advance(spec.generation),
+                Lookup::NotReady { .. } => {}
+                Lookup::Absent => pool.close(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests_support {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use hearth_model::*;
+    use parking_lot::Mutex;
+
+    pub(crate) fn spec(name: &str) -> FunctionSpec {
+        let name = FunctionName::parse(name).unwrap();
+        let (region, account) = (Region::fallback(), AccountId::fallback());
+        FunctionSpec {
+            arn: arn::function(&region, &account, name.as_str()),
+            logging: Logging {
+                format: LogFormat::Text,
+                application_level: None,
+                system_level: None,
+                group: format!("/aws/lambda/{name}"),
+                custom_group: false,
+            },
+            account,
+            region,
+            name,
+            version: Version::Latest,
+            generation: 1,
+            runtime: "python3.12".into(),
+            handler: "app.handler".into(),
+            role_arn: "arn:aws:iam::000000000000:role/r".into(),
+            memory: MemoryMib(128),
+            timeout: TimeoutS(3),
+            storage: StorageMib(512),
+            architecture: Architecture::X86_64,
+            environment: Vec::new(),
+            tracing_active: false,
+            reserved_concurrency: None,
+            code: Arc::new(CodeDir::new(PathBuf::from("/nowhere"), "00".into())),
+        }
+    }
+
+    pub(crate) fn invocation(spec: &FunctionSpec, id: &str) -> Invocation {
+        Invocation {
+            function: spec.key(),
+            qualifier: None,
+            request_id: id.into(),
+            payload: Bytes::from_static(b"{}"),
+            client_context: None,
+            cognito_identity: None,
+            trace_header: None,
+            wants_log_tail: false,
+        }
+    }
+
+    /// A sink that keeps what it gets, or takes nothing at all.
+    #[derive(Default)]
+    pub(crate) struct Collected {
+        messages: Mutex<Vec<String>>,
+        stuck: bool,
+    }
+
+    impl Collected {
+        pub(crate) fn stuck() -> Self {
+            Self {
+                stuck: true,
+                ..Self::default()
+            }
+        }
+
+        pub(crate) fn messages(&self) -> Vec<String> {
+            self.messages.lock().clone()
+        }
+    }
+
+    impl LogSink for Collected {
+        fn append(&self, _: Arc<LogStreamId>, events: Vec<LogEvent>) -> BoxFuture<'_, ()> {
+            Box::pin(async move {
+                if self.stuck {
+                    std::future::pending::<()>().await;
+                }
+                self.messages.lock().extend(events.into_iter().map(|event| event.message));
+            })
+        }
+    }
+}

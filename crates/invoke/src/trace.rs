@@ -1,0 +1,71 @@
+//! The X-Ray trace header that a function sees.
+//!
+//! Source: fact sheet "Lambda invocation", section 1: a supplied `Root=` is carried on; without
+//! one a new trace begins, unsampled.
+
+use hearth_core::{Clock, Random};
+
+/// The header for one invocation.
+pub(crate) fn header(supplied: Option<&str>, clock: &Clock, random: &Random) -> String {
+    let field = |name: &str| {
+        supplied.into_iter().flat_map(|text| text.split(';')).find_map(|part| part.trim().strip_prefix(name))
+    };
+    let root = field("Root=").filter(|root| is_root(root));
+    let parent = field("Parent=").filter(|parent| parent.len() == 16 && is_hex(parent));
+    let sampled = u8::from(field("Sampled=") == Some("1"));
+    let drawn: u128 = u128::from_le_bytes(random.bytes());
+    match (root, parent) {
+        (Some(root), Some(parent)) => format!("Root={root};Parent={parent};Sampled={sampled}"),
+        (Some(root), None) => format!("Root={root};Parent={:016x};Sampled={sampled}", random.below(u64::MAX)),
+        (None, _) => {
+            let seconds = clock.now_ms() / 1_000;
+            let parent = random.below(u64::MAX);
+            format!("Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled=0", drawn >> 32)
+        }
+    }
+}
+
+/// `1-<8 hex>-<24 hex>`.
+fn is_root(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let version = parts.next() == Some("1");
+    let time = parts.next().is_some_and(|p| p.len() == 8 && is_hex(p));
+    let id = parts.next().is_some_and(|p| p.len() == 24 && is_hex(p));
+    version && time && id && parts.next().is_none()
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(supplied: Option<&str>) -> String {
+        header(supplied, &Clock::fixed(1_700_000_000_000), &Random::seeded(1))
+    }
+
+    #[test]
+    fn a_new_trace_has_time_and_is_not_sampled() {
+        let text = made(None);
+        assert!(text.starts_with("Root=1-6553f100-"), "{text}");
+        assert!(text.ends_with(";Sampled=0"), "{text}");
+        assert!(is_root(text.trim_start_matches("Root=").split(';').next().unwrap_or("")), "{text}");
+    }
+
+    #[test]
+    fn a_supplied_root_is_carried_on() {
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        let text = made(Some(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1")));
+        assert_eq!(text, format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1"));
+        assert!(made(Some(&format!("Root={root}"))).starts_with(&format!("Root={root};Parent=")));
+    }
+
+    #[test]
+    fn nonsense_begins_a_new_trace() {
+        for bad in ["", "Root=", "Root=1-x-y", "Root=1-5759e988-bd862e3fe1be46a994272793\r\nx: y", "\u{e4}"] {
+            assert!(made(Some(bad)).starts_with("Root=1-6553f100-"), "{bad}");
+        }
+    }
+}
