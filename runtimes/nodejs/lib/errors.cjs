@@ -1,0 +1,118 @@
+'use strict';
+
+// What the invoker and the log see of an error.
+
+const { types } = require('util');
+
+class RuntimeError extends Error {}
+
+// Errors that the runtime itself names. Their names are part of Lambda's contract.
+function named(name) {
+  const kind = class extends RuntimeError {};
+  Object.defineProperty(kind, 'name', { value: name });
+  Object.defineProperty(kind.prototype, 'name', { value: 'Runtime.' + name, writable: true, configurable: true });
+  return kind;
+}
+
+const HandlerNotFound = named('HandlerNotFound');
+const MalformedHandlerName = named('MalformedHandlerName');
+const ImportModuleError = named('ImportModuleError');
+const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated');
+
+class UserCodeSyntaxError extends named('UserCodeSyntaxError') {
+  constructor(cause) {
+    super(String(cause));
+    // The original trace names the file and the line; this one's would name the loader.
+    this.stack = cause.stack;
+  }
+}
+
+class UnhandledPromiseRejection extends named('UnhandledPromiseRejection') {
+  constructor(reason, promise) {
+    super(String(reason));
+    this.reason = reason;
+    this.promise = promise;
+  }
+}
+
+class JSONStringifyError extends named('JSONStringifyError') {
+  constructor() {
+    super('Unable to stringify response body');
+  }
+}
+
+class NodeJsExit extends named('NodeJsExit') {
+  constructor() {
+    super(
+      'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise ' +
+        'that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes',
+    );
+  }
+}
+
+// The error document that the invoker gets.
+function describe(error) {
+  try {
+    if (isError(error)) {
+      return {
+        errorType: withoutDelete(error.name),
+        errorMessage: withoutDelete(error.message),
+        trace: withoutDelete(error.stack || '').split('\n'),
+      };
+    }
+    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+  } catch {
+    return {
+      errorType: 'handled',
+      errorMessage:
+        'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack',
+    };
+  }
+}
+
+// Errors of another realm (a `vm` context) and look-alikes of libraries count too.
+function isError(value) {
+  if (types.isNativeError(value)) return true;
+  return Boolean(
+    value &&
+      typeof value.name === 'string' &&
+      value.name &&
+      typeof value.message === 'string' &&
+      value.message &&
+      typeof value.stack === 'string' &&
+      value.stack,
+  );
+}
+
+// The DEL character cannot travel in a header, where the type goes too.
+function withoutDelete(text) {
+  return String(text).replace(/\x7f/g, '%7F');
+}
+
+// An error on a log line: its own enumerable fields included, nested errors likewise.
+function forLog(error) {
+  try {
+    return JSON.stringify(error, (_key, value) => (value instanceof Error ? unfolded(value) : value));
+  } catch {
+    return JSON.stringify(describe(error));
+  }
+}
+
+function unfolded(error) {
+  const fields = Object.assign({ errorType: error.name, errorMessage: error.message, code: error.code }, error);
+  if (typeof error.stack === 'string') fields.stack = error.stack.split('\n');
+  return fields;
+}
+
+module.exports = {
+  describe,
+  forLog,
+  HandlerNotFound,
+  MalformedHandlerName,
+  ImportModuleError,
+  CallbackHandlerDeprecated,
+  UserCodeSyntaxError,
+  UnhandledPromiseRejection,
+  JSONStringifyError,
+  NodeJsExit,
+};

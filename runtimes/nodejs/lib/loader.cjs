@@ -1,0 +1,86 @@
+'use strict';
+
+// From a handler's name to the function itself.
+//
+// `folder/file.export.nested`: the folder is below the task root, the file has no extension, the rest is a path of
+// exports. Looked for in this order: the file as it is named, `.js` (as a module of the kind that the nearest
+// package.json says), `.mjs`, `.cjs`, and at last as Node resolves a package, through NODE_PATH.
+
+const fs = require('fs');
+const path = require('path');
+const errors = require('./errors.cjs');
+const { NODE_MAJOR } = require('./versions.cjs');
+
+const HANDLER_NAME = /^([^.]*)\.(.*)$/;
+const CALLBACKS_ARE_GONE =
+  'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. ' +
+  'You need to modify this function to use a supported handler signature to use Node.js 24 or later. ' +
+  'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.';
+
+async function loadHandler(taskRoot, name) {
+  const { folder, file, exported } = parseName(name);
+  const loaded = await loadModule(taskRoot, folder, file);
+  const handler = exported.split('.').reduce((value, key) => value && value[key], loaded);
+  if (!handler) throw new errors.HandlerNotFound(`${name} is undefined or not exported`);
+  if (typeof handler !== 'function') throw new errors.HandlerNotFound(`${name} is not a function`);
+  if (NODE_MAJOR >= 24 && handler.length >= 3) throw new errors.CallbackHandlerDeprecated(CALLBACKS_ARE_GONE);
+  return handler;
+}
+
+function parseName(name) {
+  if (name.includes('..')) {
+    throw new errors.MalformedHandlerName(
+      `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    );
+  }
+  const base = path.basename(name);
+  const match = HANDLER_NAME.exec(base);
+  if (match === null) throw new errors.MalformedHandlerName('Bad handler');
+  return { folder: name.substring(0, name.indexOf(base)), file: match[1], exported: match[2] };
+}
+
+async function loadModule(taskRoot, folder, file) {
+  try {
+    return (await loadFile(path.resolve(taskRoot, folder, file))) || requirePackage(taskRoot, folder, file);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new errors.UserCodeSyntaxError(error);
+    if (error?.code === 'MODULE_NOT_FOUND') throw new errors.ImportModuleError(String(error));
+    throw error;
+  }
+}
+
+async function loadFile(stem) {
+  if (isFile(stem)) return require(stem);
+  if (isFile(stem + '.js')) {
+    const loaded = isModule(path.dirname(stem)) ? await import(stem + '.js') : require(stem + '.js');
+    if (loaded) return loaded;
+  }
+  if (isFile(stem + '.mjs')) return import(stem + '.mjs');
+  if (isFile(stem + '.cjs')) return require(stem + '.cjs');
+  return undefined;
+}
+
+function requirePackage(taskRoot, folder, file) {
+  return require(require.resolve(file, { paths: [taskRoot, folder] }));
+}
+
+function isFile(name) {
+  return fs.statSync(name, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+// Whether the nearest package.json calls `.js` files ES modules.
+function isModule(folder) {
+  if (folder.endsWith('/node_modules')) return false;
+  const manifest = path.join(folder, 'package.json');
+  if (fs.existsSync(manifest)) {
+    try {
+      return JSON.parse(fs.readFileSync(manifest, 'utf8'))?.type === 'module';
+    } catch (error) {
+      console.warn(`${manifest} cannot be read, it will be ignored for ES module detection purposes.`, error);
+      return false;
+    }
+  }
+  return folder === '/' ? false : isModule(path.dirname(folder));
+}
+
+module.exports = { loadHandler };

@@ -1,0 +1,56 @@
+"""What the invoker and the log see of an exception. Imported when the first one happens."""
+
+import os
+import time
+import traceback
+
+from . import codec, streams
+from .handler import Fault
+
+_OWN_FOLDER = os.path.dirname(__file__) + "/"
+
+# No-break spaces keep the indentation of a traceback from being trimmed by log viewers.
+_INDENT = "\u00a0"
+
+
+def describe(problem, request_id):
+    """The error document: `errorMessage`, `errorType`, `requestId` (empty during init) and `stackTrace`, in this order."""
+    if isinstance(problem, Fault):
+        error_type, trace = problem.error_type, problem.trace
+    else:
+        error_type, trace = problem.__class__.__name__, _trace(problem)
+    return {"errorMessage": _text(problem), "errorType": error_type, "requestId": request_id, "stackTrace": trace}
+
+
+def _text(problem):
+    try:
+        return str(problem)
+    except Exception:
+        return "<unprintable %s object>" % problem.__class__.__name__
+
+
+def _trace(problem):
+    """The formatted frames, from the first that is not the runtime's own."""
+    frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(problem.__traceback__)]
+    while frames and (frames[0][0].startswith(_OWN_FOLDER) or frames[0][0].endswith("/bootstrap.py")):
+        del frames[0]
+    return traceback.format_list(frames)
+
+
+def log(failure, sink):
+    if streams.json_format():
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        record = {"timestamp": stamp, "level": "ERROR"}
+        record.update(failure)
+        sink.error([codec.encode(record, "backslashreplace").decode()])
+    else:
+        sink.error(_lines(failure))
+
+
+def _lines(failure):
+    yield "[ERROR] %s" % ": ".join(filter(None, (failure["errorType"], failure["errorMessage"])))
+    yield "Traceback (most recent call last):"
+    for entry in failure["stackTrace"]:
+        for line in entry.splitlines():
+            bare = line.lstrip(" ")
+            yield _INDENT * (len(line) - len(bare)) + bare
