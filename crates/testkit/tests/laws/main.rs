@@ -1,0 +1,9 @@
+//! The laws of the house (ARCHITECTURE.md), checked over `cargo metadata` and the sources.
+//!
+//! A law is an absence. Where one is broken for a reason, the exception and its reason stand in
+//! the law's own list; an exception that is no longer needed fails too.
+
+mod absences;
+mod documents;
+mod layers;
+mod tree;
