@@ -1,0 +1,115 @@
+"""The fixtures that tests/e2e and tests/crash share."""
+
+import pytest
+
+from .clients import Caller
+from .cli import AwsCli
+from .functions import Lab
+from .model_check import Checker
+from .server import Server
+
+_checker = Checker()
+
+
+@pytest.fixture(scope="session")
+def checker():
+    return _checker
+
+
+@pytest.fixture(autouse=True)
+def responses_obey_the_model():
+    """Every response that a client got during the test is as botocore's model has it."""
+    _checker.take()
+    yield
+    found = _checker.take()
+    assert not found, "responses that differ from the service model:\n" + "\n".join(found[:20])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The server that most tests share."""
+    server = Server(tmp_path_factory.mktemp("shared")).start()
+    yield server
+    server.stop_cleanly()
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """Servers of one test's own; stopped at its end, cleanly if they still run."""
+    made = []
+
+    def make(config="", env=None, listen=None, folder=None):
+        server = Server(folder or tmp_path / f"server-{len(made)}", config, env, listen)
+        made.append(server)
+        return server
+
+    make.made = made
+    yield make
+    for server in made:
+        if server.process is not None:
+            server.stop_cleanly()
+
+
+@pytest.fixture(scope="module")
+def caller(server, checker):
+    """An account of the module's own on the shared server."""
+    return Caller(server, checker)
+
+
+@pytest.fixture
+def lab(caller):
+    lab = Lab(caller)
+    yield lab
+    lab.clear()
+
+
+@pytest.fixture(scope="module")
+def module_lab(caller):
+    """For functions that the tests of a module share and do not change."""
+    lab = Lab(caller)
+    yield lab
+    lab.clear()
+
+
+@pytest.fixture
+def lab_on(checker):
+    """A lab on a given server."""
+    labs = []
+
+    def make(server, **options):
+        labs.append(Lab(Caller(server, checker, **options)))
+        return labs[-1]
+
+    return make
+
+
+@pytest.fixture
+def awscli(server, caller, tmp_path):
+    """The CLI in the module's account on the shared server."""
+    return AwsCli(tmp_path, {
+        "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": caller.account,
+        "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": caller.region,
+    })
+
+
+def _servers_of(item):
+    values = list(getattr(item, "funcargs", {}).values())
+    found = [v for v in values if isinstance(v, Server)]
+    found += [server for v in values for server in getattr(v, "made", ())]
+    return {server.log_file: server for server in found}.values()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of its servers' logs."""
+    report = yield
+    if report.failed:
+        for server in _servers_of(item):
+            report.sections.append((f"log of {server.endpoint}", server.log_tail()))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    operations = {name for name, _ in _checker.seen}
+    total = sum(_checker.seen.values())
+    terminalreporter.write_line(f"checked {total} responses of {len(operations)} operations against the service model")

@@ -1,0 +1,236 @@
+"""Checks every response against botocore's own service model.
+
+Hooked into each client, it sees the raw response before botocore's lenient parser does: a member
+that the model does not know, a null, a number where a string belongs, a missing required member
+or a wrong status code is a violation. Violations are collected, because an exception thrown in a
+hook would be taken for a network failure and retried; a fixture turns them into a failed test.
+"""
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections import Counter
+
+# Errors that AWS sends although no operation declares them (fact sheet lambda-api 1.1), and their status.
+UNMODELLED = {
+    "AccessDeniedException": {403},
+    "IncompleteSignatureException": {400, 403},
+    "InvalidSignatureException": {403},
+    "MissingAuthenticationTokenException": {403},
+    "NotImplementedException": {501},
+    "RequestEntityTooLargeException": {413},
+    "SerializationException": {400},
+    "UnknownOperationException": {400, 404},
+    "UnrecognizedClientException": {403},
+    "ExpiredTokenException": {403},
+    "ValidationException": {400},
+}
+# Values that AWS was recorded to send and the model's enumerations lack (fact sheet lambda-api 3.3).
+MORE_VALUES = {"LastUpdateStatusReasonCode": {"Creating"}}
+REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+JSON_TYPES = {
+    "string": str, "boolean": bool, "integer": int, "long": int, "float": (int, float), "double": (int, float),
+    "list": list, "map": dict, "structure": dict, "blob": str,
+}
+
+
+class Checker:
+    """Collects violations and counts what was checked; safe for threads."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._violations = []
+        self.seen = Counter()
+
+    def attach(self, emitter):
+        """To a client's or a session's events."""
+        emitter.register("before-parse.*.*", self._on_response)
+        return emitter
+
+    def take(self):
+        """The violations since the last call."""
+        with self._lock:
+            found, self._violations = self._violations, []
+        return found
+
+    def _on_response(self, operation_model, response_dict, **_):
+        found = list(violations(operation_model, response_dict))
+        name = f"{operation_model.service_model.service_name}:{operation_model.name}"
+        with self._lock:
+            self.seen[name, response_dict["status_code"]] += 1
+            self._violations += [f"{name} {response_dict['status_code']}: {text}" for text in found]
+
+
+def violations(operation, response):
+    """All that is wrong with one response: texts."""
+    headers = {k.lower(): v for k, v in response["headers"].items()}
+    if not REQUEST_ID.fullmatch(headers.get("x-amzn-requestid", "")):
+        yield f"expected a UUID in x-amzn-RequestId, found {headers.get('x-amzn-requestid')!r}"
+    if response["status_code"] >= 300:
+        yield from _error(operation, response, headers)
+    else:
+        yield from _success(operation, response, headers)
+
+
+def _success(operation, response, headers):
+    shape, status = operation.output_shape, response["status_code"]
+    members = shape.members if shape else {}
+    status_is_output = any(m.serialization.get("location") == "statusCode" for m in members.values())
+    expected = {200, 202, 204} if status_is_output else {operation.http.get("responseCode", 200)}
+    if status not in expected:
+        yield f"expected status {expected}, found {status}"
+    for name, member in members.items():
+        if member.serialization.get("location") == "header":
+            yield from _header(shape, name, member, headers)
+    payload = shape.serialization.get("payload") if shape else None
+    in_body = {n: m for n, m in members.items() if not m.serialization.get("location") and n != payload}
+    body = response["body"]
+    if not isinstance(body, bytes):
+        return  # A stream; the tests read it.
+    if payload is None and (in_body or operation.service_model.metadata["protocol"] == "json"):
+        yield from _body(shape, in_body, body, headers, operation)
+    elif payload is None and body:
+        yield f"expected an empty body, found {body[:200]!r}"
+
+
+def _body(shape, in_body, body, headers, operation):
+    if not in_body and not body:
+        return
+    yield from _content_type(operation, headers)
+    value = _json(body)
+    if not isinstance(value, dict):
+        yield f"expected a JSON object, found {body[:200]!r}"
+        return
+    yield from _structure(shape, value, "", in_body)
+
+
+def _header(shape, name, member, headers):
+    value = headers.get(member.serialization["name"].lower())
+    if value is None:
+        if name in shape.required_members:
+            yield f"the required header {member.serialization['name']} is missing"
+        return
+    if member.type_name in ("integer", "long") and not re.fullmatch(r"-?\d+", value):
+        yield f"header {name}: expected an integer, found {value!r}"
+    if member.type_name == "string":
+        yield from _string(member, value, f"header {name}")
+
+
+def _error(operation, response, headers):
+    body = response["body"] if isinstance(response["body"], bytes) else response["body"].read()
+    value = _json(body)
+    if not isinstance(value, dict):
+        yield f"expected a JSON object as the error's body, found {body[:200]!r}"
+        return
+    yield from _content_type(operation, headers)
+    is_rest = operation.service_model.metadata["protocol"] == "rest-json"
+    code = headers.get("x-amzn-errortype") if is_rest else value.pop("__type", None)
+    if not code:
+        yield f"expected an error code in {'x-amzn-ErrorType' if is_rest else '__type'}, found none ({value})"
+        return
+    shape = next((s for s in operation.error_shapes if s.name == code), None)
+    if shape is None:
+        yield from _unmodelled(operation, response["status_code"], code, value, is_rest)
+        return
+    status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
+    if response["status_code"] != status:
+        yield f"{code}: expected status {status}, found {response['status_code']}"
+    in_body = {n: m for n, m in shape.members.items() if not m.serialization.get("location")}
+    if not is_rest and not in_body:
+        in_body = {"message": None}
+    yield from _structure(shape, value, "", in_body)
+
+
+def _unmodelled(operation, status, code, value, is_rest):
+    if code not in UNMODELLED or (is_rest and status not in UNMODELLED[code]):
+        yield f"{status} {code}: an error that {operation.name} does not declare ({value})"
+    if not value.keys() <= {"message", "Message", "Type"}:
+        yield f"{code}: unknown members in {value}"
+
+
+def _content_type(operation, headers):
+    metadata = operation.service_model.metadata
+    is_rest = metadata["protocol"] == "rest-json"
+    expected = "application/json" if is_rest else f"application/x-amz-json-{metadata['jsonVersion']}"
+    found = headers.get("content-type", "").split(";")[0]
+    if found != expected:
+        yield f"expected Content-Type {expected}, found {found!r}"
+
+
+def _structure(shape, value, path, members=None):
+    members = shape.members if members is None else members
+    by_wire_name = {(m.serialization.get("name", n) if m is not None else n): (n, m) for n, m in members.items()}
+    for key, inner in value.items():
+        if key not in by_wire_name:
+            yield f"unknown member {path}{key} = {inner!r}"
+        elif by_wire_name[key][1] is not None:
+            yield from _value(by_wire_name[key][1], inner, f"{path}{key}")
+    for name in shape.required_members:
+        if name in members and members[name] is not None and name not in value:
+            yield f"the required member {path}{name} is missing"
+
+
+def _value(shape, value, path):
+    if value is None:
+        yield f"{path} is null; AWS leaves it out"
+        return
+    if shape.type_name == "timestamp":
+        yield from _timestamp(shape, value, path)
+        return
+    expected = JSON_TYPES[shape.type_name]
+    if not isinstance(value, expected) or (isinstance(value, bool) and shape.type_name != "boolean"):
+        yield f"{path}: expected {shape.type_name}, found {value!r}"
+        return
+    if shape.type_name == "string":
+        yield from _string(shape, value, path)
+    elif shape.type_name in ("integer", "long"):
+        yield from _bounds(shape, value, path)
+    elif shape.type_name == "blob":
+        try:
+            base64.b64decode(value, validate=True)
+        except binascii.Error:
+            yield f"{path}: expected base64, found {value[:80]!r}"
+    elif shape.type_name == "list":
+        yield from _bounds(shape, len(value), path)
+        for i, inner in enumerate(value):
+            yield from _value(shape.member, inner, f"{path}[{i}]")
+    elif shape.type_name == "map":
+        for key, inner in value.items():
+            yield from _value(shape.key, key, f"key of {path}")
+            yield from _value(shape.value, inner, f"{path}.{key}")
+    elif shape.type_name == "structure":
+        yield from _structure(shape, value, f"{path}.")
+
+
+def _timestamp(shape, value, path):
+    if shape.serialization.get("timestampFormat") == "iso8601":
+        right = isinstance(value, str)
+    else:
+        right = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not right:
+        yield f"{path}: expected a timestamp, found {value!r}"
+
+
+def _string(shape, value, path):
+    values = getattr(shape, "enum", None)
+    if values and value not in values and value not in MORE_VALUES.get(shape.name, ()):
+        yield f"{path}: expected one of {values}, found {value!r}"
+    yield from _bounds(shape, len(value), path)
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        yield f"{path}: expected a match of {pattern}, found {value!r}"
+
+
+def _bounds(shape, number, path):
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if (low is not None and number < low) or (high is not None and number > high):
+        yield f"{path}: expected {low}..{high}, found {number}"
+
+
+def _json(body):
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
