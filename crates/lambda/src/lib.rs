@@ -1,1 +1,151 @@
+//! The Lambda control plane: functions, their configuration and their deployment packages.
+//!
+//! Invariants: what a client was told is in the store; nothing of a function is half there, for it
+//! is one document; the data plane sees functions through [`hearth_model::FunctionCatalog`] alone,
+//! and only with their code unpacked. This crate runs no function and knows no runtime's insides.
+//!
+//! A request goes from `api` (parse, check the model's constraints) to `ops` (the operation) to
+//! `functions` (one change at a time, durable, then visible); `tasks` ends what an operation began.
 #![forbid(unsafe_code)]
+
+pub mod package;
+
+mod api;
+mod coral;
+mod db;
+mod error;
+mod functions;
+mod ops;
+mod options;
+mod packages;
+mod pattern;
+mod record;
+mod snapshot;
+mod target;
+mod tasks;
+
+use std::sync::Arc;
+
+use hearth_core::{Clock, Random, Shutdown, Tasks};
+use hearth_model::{Architecture, CatalogObserver, FunctionCatalog};
+use hearth_store::StoreError;
+use hearth_wire::rest_json::Route;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+pub use options::{AccountLimits, Options, RuntimeCheck, host_architecture};
+
+use crate::db::Db;
+use crate::functions::Functions;
+use crate::package::{CodeCache, PackageError};
+use crate::packages::Packages;
+use crate::tasks::collect::Collector;
+use crate::tasks::{activation, collect, follow};
+
+/// Packages unpacked at the same time.
+const UNPACKING: usize = 4;
+
+/// The control plane.
+pub struct Lambda {
+    clock: Clock,
+    random: Random,
+    tasks: Tasks,
+    shutdown: Shutdown,
+    limits: AccountLimits,
+    host_architecture: Architecture,
+    download_secret: [u8; 32],
+    runtime_check: Option<RuntimeCheck>,
+    db: Db,
+    functions: Functions,
+    packages: Packages,
+    collector: Arc<Collector>,
+    unpacking: Semaphore,
+}
+
+/// Why the control plane did not start.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("failed to read the functions")]
+    Store(#[from] StoreError),
+    #[error("failed to open the code cache")]
+    CodeCache(#[from] PackageError),
+}
+
+impl Lambda {
+    /// Loads every function and takes up what a crash left unfinished. Active functions whose code
+    /// is in the cache can be invoked when this returns; the others follow within moments.
+    ///
+    /// # Errors
+    /// When the store or the cache cannot be read.
+    pub async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let cache = CodeCache::open(options.code_cache_dir, package::Limits::default())?;
+        let db = Db::new(options.documents, options.blobs);
+        let lambda = Arc::new(Self {
+            clock: options.clock,
+            random: options.random,
+            tasks: options.tasks,
+            shutdown: options.shutdown,
+            limits: options.limits,
+            host_architecture: options.host_architecture,
+            download_secret: options.download_secret,
+            runtime_check: options.runtime_check,
+            functions: Functions::new(db.clone()),
+            db,
+            packages: Packages::new(cache),
+            collector: Arc::default(),
+            unpacking: Semaphore::new(UNPACKING),
+        });
+        let watch = lambda.db.watch();
+        lambda.load().await?;
+        follow::start(&lambda, watch);
+        collect::start(&lambda);
+        Ok(lambda)
+    }
+
+    /// The operations of the Lambda API, served and not served; `Invoke` is another crate's.
+    #[must_use]
+    pub fn routes(self: &Arc<Self>) -> Vec<Route> {
+        api::routes(self)
+    }
+
+    /// Hearth's own paths: downloads of packages, which carry their right in the link.
+    #[must_use]
+    pub fn local_routes(self: &Arc<Self>) -> Vec<Route> {
+        api::local_routes(self)
+    }
+
+    /// The data plane's view.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<dyn FunctionCatalog> {
+        Arc::clone(&self.functions.snapshot) as Arc<dyn FunctionCatalog>
+    }
+
+    /// Tells `observer` of every change from now on.
+    pub fn observe(&self, observer: Arc<dyn CatalogObserver>) {
+        self.functions.observe(observer);
+    }
+
+    async fn load(self: &Arc<Self>) -> Result<(), OpenError> {
+        for entry in self.functions.load().await? {
+            if let Some(config) = entry.record.serving()
+                && let Some(code) = self.packages.cache.find(&config.package.sha256_hex).await?
+            {
+                self.functions.supply_code(&entry.key, code).await;
+            }
+            let now = self.functions.get(&entry.key);
+            if now.is_some_and(|entry| entry.lacks_code() || entry.record.is_in_transition()) {
+                activation::start(self, &entry.key);
+            }
+        }
+        Ok(())
+    }
+
+    fn download_key(&self) -> hmac::digest::Key<hmac::Hmac<sha2::Sha256>> {
+        let mut key = hmac::digest::Key::<hmac::Hmac<sha2::Sha256>>::default();
+        key[..self.download_secret.len()].copy_from_slice(&self.download_secret);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The members that name a function's code.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::api::members::Members;
+use crate::coral::{self, Violations};
+use crate::error::Error;
+use crate::record::Text;
+use hearth_model::Architecture;
+
+/// Where the code comes from, as the client has it.
+#[derive(Debug, Default)]
+pub(crate) struct CodeSource {
+    pub(crate) zip: Option<Bytes>,
+    pub(crate) s3: bool,
+    pub(crate) image: bool,
+    pub(crate) source_kms_key_arn: Option<String>,
+}
+
+impl CodeSource {
+    /// Takes the members of `Code`, which stand at the top in UpdateFunctionCode.
+    pub(crate) fn take(members: &mut Members<'_>) -> Result<Self, Error> {
+        let s3 = ["S3Bucket", "S3Key", "S3ObjectVersion"].map(|name| members.take_raw(name).is_some());
+        Ok(Self {
+            zip: members.take_raw("ZipFile").map(|raw| decode(raw.get())).transpose()?,
+            s3: s3.contains(&true),
+            image: members.take::<String>("ImageUri")?.is_some_and(|uri| !uri.is_empty()),
+            source_kms_key_arn: members.take("SourceKMSKeyArn")?,
+        })
+    }
+}
+
+/// A JSON string of base64.
+fn decode(json: &str) -> Result<Bytes, Error> {
+    let wrong = |detail: String| Error::WrongShape(format!("ZipFile: expected base64 text: {detail}"));
+    // Base64 without escapes, which is what clients send, is decoded where it lies.
+    let plain = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|text| !text.contains('\\'));
+    let owned: String;
+    let text = match plain {
+        Some(text) => text,
+        None => {
+            owned = serde_json::from_str(json).map_err(|e| wrong(e.to_string()))?;
+            &owned
+        }
+    };
+    STANDARD.decode(text).map(Bytes::from).map_err(|e| wrong(e.to_string()))
+}
+
+const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
+
+/// Takes and checks `Architectures`; `None` when the client leaves it open.
+pub(crate) fn take_architectures(members: &mut Members<'_>) -> Result<Option<Vec<String>>, Error> {
+    members.take("Architectures")
+}
+
+/// Notes what the model refuses.
+pub(crate) fn check_architectures(violations: &mut Violations, list: Option<&[String]>) {
+    let Some(list) = list else {
+        return;
+    };
+    violations.count("architectures", list, 1, 1);
+    let constraints = [coral::enum_set(ARCHITECTURES), "Member must not be null".to_owned()];
+    violations.items("architectures", list, &constraints, |item| ARCHITECTURES.contains(&item));
+}
+
+/// The one architecture of a list that passed [`check_architectures`].
+pub(crate) fn architecture(list: Option<&[String]>) -> Option<Architecture> {
+    list.and_then(<[String]>::first).and_then(|text| Architecture::of(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_with_and_without_escapes() {
+        assert_eq!(decode("\"aGk=\"").ok(), Some(Bytes::from_static(b"hi")));
+        assert_eq!(decode(r#""\/\/\/\/""#).ok(), Some(Bytes::from_static(&[0xff; 3])));
+        assert_eq!(decode("\"\"").ok(), Some(Bytes::new()));
+        for bad in ["3", "\"a\"", "\"a b=\"", "{}"] {
+            assert!(matches!(decode(bad), Err(Error::WrongShape(_))), "{bad}");
+        }
+    }
+}

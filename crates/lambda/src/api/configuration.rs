@@ -1,0 +1,249 @@
+//! `FunctionConfiguration`: how a function is shown.
+//!
+//! Source: fact sheet "Lambda control-plane API", sections 3.1 to 3.5: which members are there,
+//! and when. An absent member is absent, never null.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hearth_model::arn;
+use serde::Serialize;
+use serde::ser::SerializeMap;
+use sha2::{Digest, Sha256};
+
+use crate::api::timestamp;
+use crate::record::{FunctionRecord, Status, Text, Variables};
+use crate::snapshot::{Entry, default_log_group};
+
+/// How much of it an operation shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Whole,
+    /// Lists leave out states and the runtime's version.
+    Listed,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct FunctionConfiguration {
+    function_name: String,
+    function_arn: String,
+    runtime: String,
+    role: String,
+    handler: String,
+    code_size: u64,
+    description: String,
+    timeout: u32,
+    memory_size: u32,
+    last_modified: String,
+    code_sha256: String,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<Environment>,
+    tracing_config: TracingConfig,
+    revision_id: String,
+    #[serde(flatten)]
+    states: States,
+    package_type: &'static str,
+    architectures: [&'static str; 1],
+    ephemeral_storage: EphemeralStorage,
+    snap_start: SnapStart,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version_config: Option<RuntimeVersionConfig>,
+    logging_config: LoggingConfig,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Environment {
+    #[serde(serialize_with = "as_map")]
+    variables: Variables,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingConfig {
+    mode: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EphemeralStorage {
+    size: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStart {
+    apply_on: &'static str,
+    optimization_status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RuntimeVersionConfig {
+    runtime_version_arn: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingConfig {
+    log_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_log_level: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_log_level: Option<&'static str>,
+    log_group: String,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct States {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason_code: Option<String>,
+}
+
+/// Sic: the service gives this reason for updates, too.
+const CREATING: &str = "The function is being created.";
+
+impl States {
+    fn of(status: &Status) -> Self {
+        let (text, code) = (Some(CREATING.to_owned()), Some("Creating".to_owned()));
+        let none = Self::default();
+        match status {
+            Status::Creating => Self {
+                state: Some("Pending"),
+                state_reason: text,
+                state_reason_code: code,
+                ..none
+            },
+            Status::Active => Self {
+                state: Some("Active"),
+                last_update_status: Some("Successful"),
+                ..none
+            },
+            Status::CreationFailed(failure) => Self {
+                state: Some("Failed"),
+                state_reason: Some(failure.reason.clone()),
+                state_reason_code: Some(failure.code.clone()),
+                ..none
+            },
+            Status::Updating => Self {
+                state: Some("Active"),
+                last_update_status: Some("InProgress"),
+                last_update_status_reason: text,
+                last_update_status_reason_code: code,
+                ..none
+            },
+            Status::UpdateFailed(failure) => Self {
+                state: Some("Active"),
+                last_update_status: Some("Failed"),
+                last_update_status_reason: Some(failure.reason.clone()),
+                last_update_status_reason_code: Some(failure.code.clone()),
+                ..none
+            },
+        }
+    }
+}
+
+/// Shows a function. `qualifier` is the one that the caller gave, if any.
+pub(crate) fn render(entry: &Entry, qualifier: Option<&str>, view: View) -> FunctionConfiguration {
+    render_record(entry, &entry.record, qualifier, view)
+}
+
+/// Shows a function as it would be with another record: what a dry run answers.
+pub(crate) fn render_record(
+    entry: &Entry,
+    record: &FunctionRecord,
+    qualifier: Option<&str>,
+    view: View,
+) -> FunctionConfiguration {
+    let latest = &record.latest;
+    let config = &latest.config;
+    FunctionConfiguration {
+        function_name: entry.key.name.to_string(),
+        function_arn: qualifier.map_or_else(|| entry.arn.clone(), |q| arn::qualified(&entry.arn, q)),
+        runtime: config.runtime.clone(),
+        role: config.role.clone(),
+        handler: config.handler.clone(),
+        code_size: config.package.size_bytes,
+        description: config.description.clone(),
+        timeout: config.timeout_s,
+        memory_size: config.memory_mib,
+        last_modified: timestamp::milliseconds(latest.modified_ms),
+        code_sha256: code_sha256(&config.package.sha256_hex),
+        version: "$LATEST",
+        environment: config.environment.clone().map(|variables| Environment { variables }),
+        tracing_config: TracingConfig { mode: "PassThrough" },
+        revision_id: latest.revision_id.clone(),
+        states: if view == View::Whole { States::of(&latest.status) } else { States::default() },
+        package_type: "Zip",
+        architectures: [config.architecture.text()],
+        ephemeral_storage: EphemeralStorage { size: config.storage_mib },
+        snap_start: SnapStart {
+            apply_on: "None",
+            optimization_status: "Off",
+        },
+        runtime_version_config: (view == View::Whole).then(|| RuntimeVersionConfig {
+            runtime_version_arn: arn::runtime_version(&entry.key.region, &runtime_version_id(&config.runtime)),
+        }),
+        logging_config: LoggingConfig {
+            log_format: config.logging.format.text(),
+            application_log_level: config.logging.application_level.map(Text::text),
+            system_log_level: config.logging.system_level.map(Text::text),
+            log_group: config.logging.group.clone().unwrap_or_else(|| default_log_group(&entry.key.name)),
+        },
+    }
+}
+
+/// Base64 of the hash, as the service writes it.
+fn code_sha256(hex_text: &str) -> String {
+    hex::decode(hex_text).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
+}
+
+/// Identifies a runtime as the service's ids do, by 64 hexadecimal digits. Hearth runs what the
+/// host has, so an id stands for the runtime's name and not for a build of it.
+fn runtime_version_id(runtime: &str) -> String {
+    hex::encode(Sha256::digest(format!("hearth runtime {runtime}")))
+}
+
+fn as_map<S: serde::Serializer>(variables: &Variables, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(Some(variables.0.len()))?;
+    for (key, value) in &variables.0 {
+        map.serialize_entry(key, value)?;
+    }
+    map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_shown_in_base64() {
+        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(code_sha256(hex), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    }
+
+    #[test]
+    fn a_pending_function_has_no_update_status() {
+        let states = serde_json::to_value(States::of(&Status::Creating)).unwrap_or_default();
+        assert_eq!(
+            states,
+            serde_json::json!({
+                "State": "Pending",
+                "StateReason": "The function is being created.",
+                "StateReasonCode": "Creating",
+            })
+        );
+    }
+}

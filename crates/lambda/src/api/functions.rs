@@ -1,0 +1,249 @@
+//! The operations on functions: parse, check, run, render.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hearth_wire::{ApiError, Request, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::Lambda;
+use crate::api::code::{self, CodeSource};
+use crate::api::configuration::{self, FunctionConfiguration, View};
+use crate::api::members::Members;
+use crate::api::settings::Settings;
+use crate::coral::Violations;
+use crate::error::Error;
+use crate::ops::create_function::{self, CreateFunction};
+use crate::ops::list_functions::{self, ListFunctions};
+use crate::ops::update_function_code::{self, UpdateFunctionCode, Updated};
+use crate::ops::update_function_configuration::{self, UpdateFunctionConfiguration};
+use crate::ops::{delete_function, download, get_function};
+use crate::pattern::MASTER_REGION;
+use crate::target::{self, Use};
+
+const PACKAGE_TYPES: &[&str] = &["Zip", "Image"];
+
+pub(super) async fn create(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let wish = parse_create(&request)?;
+    let entry = create_function::run(&lambda, &request.caller, wish).await?;
+    Response::json(StatusCode::CREATED, &configuration::render(&entry, None, View::Whole))
+}
+
+fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
+    let mut members = Members::of_body(&request.body)?;
+    let mut violations = Violations::new();
+    let name: Option<String> = members.take("FunctionName")?;
+    target::check(&mut violations, Use::Write, name.as_deref(), None);
+    let settings = Settings::take(&mut members, &mut violations)?;
+    if settings.role.is_none() {
+        violations.missing("role");
+    }
+    settings.check(&mut violations);
+    let code = match members.take_members("Code")? {
+        Some(mut inner) => {
+            let source = CodeSource::take(&mut inner)?;
+            inner.finish()?;
+            source
+        }
+        None => {
+            violations.missing("code");
+            CodeSource::default()
+        }
+    };
+    let architectures = code::take_architectures(&mut members)?;
+    code::check_architectures(&mut violations, architectures.as_deref());
+    let package_type: Option<String> = members.take("PackageType")?;
+    if let Some(package_type) = &package_type {
+        violations.one_of("packageType", package_type, PACKAGE_TYPES);
+    }
+    let wish = CreateFunction {
+        name: name.unwrap_or_default(),
+        settings,
+        code,
+        architecture: code::architecture(architectures.as_deref()),
+        package_type,
+        publish: members.take("Publish")?.unwrap_or_default(),
+        publish_to: members.take_raw("PublishTo").is_some(),
+        tags: members.take::<BTreeMap<String, String>>("Tags")?.unwrap_or_default(),
+        code_signing: members.take::<String>("CodeSigningConfigArn")?.is_some_and(|arn| !arn.is_empty()),
+        tenancy: members.take_raw("TenancyConfig").is_some(),
+    };
+    members.finish()?;
+    violations.finish()?;
+    Ok(wish)
+}
+
+pub(super) async fn update_code(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let wish = parse_update_code(&request)?;
+    let shown = match update_function_code::run(&lambda, &request.caller, wish).await? {
+        Updated::Done(entry) => configuration::render(&entry, None, View::Whole),
+        Updated::WouldBe(entry, record) => configuration::render_record(&entry, &record, None, View::Whole),
+    };
+    Response::json(StatusCode::OK, &shown)
+}
+
+fn parse_update_code(request: &Request) -> Result<UpdateFunctionCode, Error> {
+    let mut members = Members::of_body(&request.body)?;
+    let mut violations = Violations::new();
+    let name = request.label("FunctionName");
+    target::check(&mut violations, Use::Write, Some(name), None);
+    let architectures = code::take_architectures(&mut members)?;
+    code::check_architectures(&mut violations, architectures.as_deref());
+    let wish = UpdateFunctionCode {
+        name: name.to_owned(),
+        code: CodeSource::take(&mut members)?,
+        architecture: code::architecture(architectures.as_deref()),
+        publish: members.take("Publish")?.unwrap_or_default(),
+        publish_to: members.take_raw("PublishTo").is_some(),
+        dry_run: members.take("DryRun")?.unwrap_or_default(),
+        revision_id: take_revision(&mut members)?,
+    };
+    members.finish()?;
+    violations.finish()?;
+    Ok(wish)
+}
+
+pub(super) async fn update_configuration(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let wish = parse_update_configuration(&request)?;
+    let entry = update_function_configuration::run(&lambda, &request.caller, wish).await?;
+    Response::json(StatusCode::OK, &configuration::render(&entry, None, View::Whole))
+}
+
+fn parse_update_configuration(request: &Request) -> Result<UpdateFunctionConfiguration, Error> {
+    let mut members = Members::of_body(&request.body)?;
+    let mut violations = Violations::new();
+    let name = request.label("FunctionName");
+    target::check(&mut violations, Use::Write, Some(name), None);
+    let settings = Settings::take(&mut members, &mut violations)?;
+    settings.check(&mut violations);
+    let revision_id = take_revision(&mut members)?;
+    members.finish()?;
+    violations.finish()?;
+    Ok(UpdateFunctionConfiguration {
+        name: name.to_owned(),
+        settings,
+        revision_id,
+    })
+}
+
+/// Terraform sends an empty revision for "any".
+fn take_revision(members: &mut Members<'_>) -> Result<Option<String>, Error> {
+    Ok(members.take::<String>("RevisionId")?.filter(|revision| !revision.is_empty()))
+}
+
+pub(super) async fn get_configuration(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let (name, qualifier) = named(&request)?;
+    let found = get_function::run(&lambda, &request.caller, name, qualifier, request.operation)?;
+    let shown = configuration::render(&found.entry, found.target.qualifier.as_deref(), View::Whole);
+    Response::json(StatusCode::OK, &shown)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetFunctionResponse<'e> {
+    configuration: FunctionConfiguration,
+    code: Code,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'e BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<Concurrency>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Code {
+    repository_type: &'static str,
+    location: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Concurrency {
+    reserved_concurrent_executions: u32,
+}
+
+pub(super) async fn get(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let (name, qualifier) = named(&request)?;
+    let found = get_function::run(&lambda, &request.caller, name, qualifier, request.operation)?;
+    let record = &found.entry.record;
+    // Tags and concurrency belong to the function, not to a version of it.
+    let is_unqualified = found.target.qualifier.is_none();
+    let reserved = record.reserved_concurrency.filter(|_| is_unqualified);
+    let answer = GetFunctionResponse {
+        configuration: configuration::render(&found.entry, found.target.qualifier.as_deref(), View::Whole),
+        code: Code {
+            repository_type: "S3",
+            location: download::link(&lambda, &request.endpoint, &record.latest.config.package),
+        },
+        tags: Some(&record.tags).filter(|tags| is_unqualified && !tags.is_empty()),
+        concurrency: reserved.map(|reserved| Concurrency {
+            reserved_concurrent_executions: reserved,
+        }),
+    };
+    Response::json(StatusCode::OK, &answer)
+}
+
+pub(super) async fn delete(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let (name, qualifier) = named(&request)?;
+    delete_function::run(&lambda, &request.caller, name, qualifier).await?;
+    Ok(Response::empty(StatusCode::NO_CONTENT))
+}
+
+/// The function and qualifier of a request that only names them.
+fn named(request: &Request) -> Result<(&str, Option<&str>), Error> {
+    let (name, qualifier) = (request.label("FunctionName"), request.query("Qualifier"));
+    let mut violations = Violations::new();
+    target::check(&mut violations, Use::Read, Some(name), qualifier);
+    violations.finish()?;
+    Ok((name, qualifier))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListFunctionsResponse {
+    functions: Vec<FunctionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+pub(super) async fn list(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
+    let wish = parse_list(&request)?;
+    let page = list_functions::run(&lambda, &request.caller, &wish)?;
+    let qualifier = wish.all_versions.then_some("$LATEST");
+    let shown = page.entries.iter().map(|entry| configuration::render(entry, qualifier, View::Listed));
+    let answer = ListFunctionsResponse {
+        functions: shown.collect(),
+        next_marker: page.next_marker,
+    };
+    Response::json(StatusCode::OK, &answer)
+}
+
+fn parse_list(request: &Request) -> Result<ListFunctions, Error> {
+    let mut violations = Violations::new();
+    let region = request.query("MasterRegion");
+    if let Some(region) = region {
+        violations.pattern("masterRegion", region, &MASTER_REGION);
+    }
+    let version = request.query("FunctionVersion");
+    if let Some(version) = version {
+        violations.one_of("functionVersion", version, &["ALL"]);
+    }
+    let limit =
+        request.query("MaxItems").map(|text| text.parse::<i64>().map_err(|_| not_a_number(text))).transpose()?;
+    if let Some(limit) = limit {
+        violations.range("maxItems", limit, 1, 10_000);
+    }
+    violations.finish()?;
+    Ok(ListFunctions {
+        all_versions: version.is_some(),
+        master_region: region.map(ToOwned::to_owned),
+        // An empty marker is where a list begins.
+        marker: request.query("Marker").filter(|marker| !marker.is_empty()).map(ToOwned::to_owned),
+        limit,
+    })
+}
+
+fn not_a_number(text: &str) -> Error {
+    Error::WrongShape(format!("MaxItems: expected an integer, found {text:?}"))
+}

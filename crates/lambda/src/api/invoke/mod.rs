@@ -1,0 +1,192 @@
+//! `Invoke`: from the request's headers and payload to an [`Invocation`], and from its outcome to
+//! the answer's headers.
+//!
+//! Source: fact sheet "Lambda invocation", sections 1 to 3. The run itself is behind the
+//! [`Invoke`] seam.
+
+mod payload;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hearth_model::{
+    FunctionError, FunctionKey, FunctionName, Invocation, Invoke, InvokeError, Outcome, Qualifier, ThrottleReason,
+};
+use hearth_wire::rest_json::{Oversize, Route};
+use hearth_wire::{ApiError, Fault, Request, Response, handler};
+use http::{Method, StatusCode};
+
+use crate::coral::Violations;
+use crate::error::Error;
+use crate::target::{self, Use};
+
+/// The largest event of a synchronous invocation, in bytes.
+const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+
+/// The largest client context, in bytes of base64.
+const CLIENT_CONTEXT_MAX: usize = 3_583;
+
+const OPERATION: &str = "Invoke";
+
+/// The route that runs functions through `invoke`.
+pub(crate) fn route(invoke: Arc<dyn Invoke>) -> Route {
+    Route::new(
+        Method::POST,
+        "/2015-03-31/functions/{FunctionName}/invocations",
+        OPERATION,
+        handler(Arc::new(invoke), |invoke, request| async move { run(invoke.as_ref().as_ref(), request).await }),
+    )
+    .with_body_limit(EVENT_BYTES_MAX, Oversize::Named("InvokeFunction"))
+}
+
+/// How the caller wants to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    RequestResponse,
+    DryRun,
+}
+
+async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError> {
+    let (function, qualifier) = function(&request)?;
+    let kind = kind(&request)?;
+    let wants_log_tail = wants_log_tail(&request)?;
+    let client_context = client_context(&request)?;
+    let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
+    let payload = payload::check(request.body).map_err(invalid_content)?;
+    if kind == Kind::DryRun {
+        invoke.dry_run(&function, qualifier.as_ref()).map_err(refusal)?;
+        return Ok(Response::empty(StatusCode::NO_CONTENT));
+    }
+    let outcome = invoke
+        .invoke(Invocation {
+            function,
+            qualifier,
+            request_id: request.request_id,
+            payload,
+            client_context,
+            cognito_identity: None,
+            trace_header,
+            wants_log_tail,
+        })
+        .await
+        .map_err(refusal)?;
+    Ok(answer(outcome))
+}
+
+fn function(request: &Request) -> Result<(FunctionKey, Option<Qualifier>), Error> {
+    let (name, qualifier) = (request.label("FunctionName"), request.query("Qualifier"));
+    // Nearly every call: a bare name. It needs no pattern.
+    if qualifier.is_none()
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && let Some(name) = FunctionName::parse(name)
+    {
+        let (account, region) = (request.caller.account.clone(), request.caller.region.clone());
+        return Ok((FunctionKey { account, region, name }, None));
+    }
+    let mut violations = Violations::new();
+    target::check(&mut violations, Use::Read, Some(name), qualifier);
+    violations.finish()?;
+    let target = target::resolve(&request.caller, Use::Read, name, qualifier, "InvokeFunction")?;
+    let qualifier = target.parsed_qualifier();
+    Ok((target.key, qualifier))
+}
+
+fn kind(request: &Request) -> Result<Kind, ApiError> {
+    match request.header("x-amz-invocation-type") {
+        None | Some("RequestResponse") => Ok(Kind::RequestResponse),
+        Some("DryRun") => Ok(Kind::DryRun),
+        Some("Event") => Err(Error::NotAvailable {
+            member: "InvocationType Event",
+            hint: "invoke with RequestResponse".to_owned(),
+        }
+        .into()),
+        Some(other) => {
+            let mut violations = Violations::new();
+            violations.add(
+                other,
+                "invocationType",
+                "Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
+            );
+            Err(violations.finish().err().map_or_else(|| ApiError::internal("no violation"), Into::into))
+        }
+    }
+}
+
+fn wants_log_tail(request: &Request) -> Result<bool, Error> {
+    match request.header("x-amz-log-type") {
+        None | Some("None") => Ok(false),
+        Some("Tail") => Ok(true),
+        Some(other) => {
+            let mut violations = Violations::new();
+            violations.add(other, "logType", "Member must satisfy enum value set: [None, Tail]");
+            violations.finish().map(|()| false)
+        }
+    }
+}
+
+/// Base64 of a JSON document; the runtime gets the document.
+fn client_context(request: &Request) -> Result<Option<String>, ApiError> {
+    let Some(encoded) = request.header("x-amz-client-context").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    if encoded.len() > CLIENT_CONTEXT_MAX {
+        return Err(invalid_content(format!(
+            "Client context must be no more than {CLIENT_CONTEXT_MAX} bytes."
+        )));
+    }
+    let decoded = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decoded.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    match decoded {
+        // A header cannot carry line breaks; JSON does not need them.
+        Some(text) => Ok(Some(text.replace(['\r', '\n'], " "))),
+        None => Err(invalid_content("Client context must be a valid Base64-encoded JSON object.".to_owned())),
+    }
+}
+
+fn answer(outcome: Outcome) -> Response {
+    let mut response = Response::bytes(StatusCode::OK, "application/json", outcome.payload)
+        .with_header("x-amz-executed-version", &outcome.executed_version.to_string())
+        .with_header("x-amzn-trace-id", &outcome.trace_header)
+        .with_header("x-amzn-remapped-content-length", "0");
+    match outcome.error {
+        Some(FunctionError::Unhandled) => response = response.with_header("x-amz-function-error", "Unhandled"),
+        None => {}
+    }
+    if let Some(tail) = outcome.log_tail {
+        response = response.with_header("x-amz-log-result", &BASE64_STANDARD.encode(tail));
+    }
+    response
+}
+
+/// The function was not run.
+fn refusal(error: InvokeError) -> ApiError {
+    let service = |status, code: &'static str, message: String| ApiError {
+        fault: Fault::Service,
+        ..ApiError::user(status, code, message).upper()
+    };
+    match error {
+        InvokeError::NotFound { arn } => Error::FunctionNotFound { arn }.into(),
+        InvokeError::NotReady { state, .. } => Error::NotActive { state }.into(),
+        InvokeError::Throttled(reason) => {
+            let reason = match reason {
+                ThrottleReason::Account => "ConcurrentInvocationLimitExceeded",
+                ThrottleReason::Reserved => "ReservedFunctionConcurrentInvocationLimitExceeded",
+            };
+            ApiError::user(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
+                .with("Reason", reason)
+        }
+        InvokeError::RuntimeUnavailable(text) => service(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", text),
+        InvokeError::Sandbox(detail) => ApiError::internal(detail),
+        InvokeError::ShuttingDown => service(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailableException",
+            "Hearth is shutting down; try again when it is back.".to_owned(),
+        ),
+    }
+}
+
+fn invalid_content(message: String) -> ApiError {
+    ApiError::user(StatusCode::BAD_REQUEST, "InvalidRequestContentException", message)
+}

@@ -1,0 +1,113 @@
+//! The Lambda API: from requests to operations, and from their results to answers.
+//!
+//! The only place that knows AWS's shapes. What the model constrains is checked here, all defects
+//! at once; what the service's own code refuses is refused in `ops`.
+
+mod account;
+mod code_link;
+mod functions;
+mod tags;
+mod timestamp;
+mod unserved;
+
+pub(crate) mod code;
+pub(crate) mod configuration;
+pub(crate) mod members;
+pub(crate) mod settings;
+
+use std::sync::Arc;
+
+use hearth_core::TaskKind;
+use hearth_wire::rest_json::{Oversize, Route};
+use hearth_wire::{ApiError, Handler, Request, Response, handler};
+use http::Method;
+use tokio::sync::oneshot;
+
+use crate::Lambda;
+
+/// Bytes of a request that may bring a package. Source: fact sheet "Lambda control-plane API",
+/// section 4.
+const BODY_WITH_PACKAGE_MAX: usize = 70_167_211;
+
+/// Every operation but `Invoke`, which another crate serves.
+pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
+    let state = || Arc::clone(lambda);
+    let with_package = |route: Route| {
+        let name = route.operation;
+        route.with_body_limit(BODY_WITH_PACKAGE_MAX, Oversize::Named(name))
+    };
+    let functions = "/2015-03-31/functions";
+    let function = "/2015-03-31/functions/{FunctionName}";
+    let tags = "/2017-03-31/tags/{Resource}";
+    let mut routes = vec![
+        with_package(change(Method::POST, functions, "CreateFunction", lambda, handler(state(), functions::create))),
+        read(Method::GET, functions, "ListFunctions", handler(state(), functions::list)),
+        read(Method::GET, function, "GetFunction", handler(state(), functions::get)),
+        change(Method::DELETE, function, "DeleteFunction", lambda, handler(state(), functions::delete)),
+        with_package(change(
+            Method::PUT,
+            "/2015-03-31/functions/{FunctionName}/code",
+            "UpdateFunctionCode",
+            lambda,
+            handler(state(), functions::update_code),
+        )),
+        read(
+            Method::GET,
+            "/2015-03-31/functions/{FunctionName}/configuration",
+            "GetFunctionConfiguration",
+            handler(state(), functions::get_configuration),
+        ),
+        change(
+            Method::PUT,
+            "/2015-03-31/functions/{FunctionName}/configuration",
+            "UpdateFunctionConfiguration",
+            lambda,
+            handler(state(), functions::update_configuration),
+        ),
+        read(Method::GET, tags, "ListTags", handler(state(), tags::list)),
+        change(Method::POST, tags, "TagResource", lambda, handler(state(), tags::add)),
+        change(Method::DELETE, tags, "UntagResource", lambda, handler(state(), tags::remove)),
+        read(
+            Method::GET,
+            "/2016-08-19/account-settings",
+            "GetAccountSettings",
+            handler(state(), account::get_settings),
+        ),
+    ];
+    routes.extend(unserved::routes());
+    routes
+}
+
+/// Hearth's own paths.
+pub(crate) fn local_routes(lambda: &Arc<Lambda>) -> Vec<Route> {
+    let handler = handler(Arc::clone(lambda), code_link::download);
+    vec![Route::new(Method::GET, crate::ops::download::TEMPLATE, "DownloadPackage", handler)]
+}
+
+fn read(method: Method, template: &'static str, operation: &'static str, handler: Handler) -> Route {
+    Route::new(method, template, operation, handler)
+}
+
+/// A change goes on when its client goes away: between the commit and what must follow it nobody
+/// may stop it.
+fn change(
+    method: Method,
+    template: &'static str,
+    operation: &'static str,
+    lambda: &Arc<Lambda>,
+    handler: Handler,
+) -> Route {
+    let tasks = lambda.tasks.clone();
+    let shielded: Handler = Arc::new(move |request: Request| {
+        let (answer, answered) = oneshot::channel::<Result<Response, ApiError>>();
+        let work = handler(request);
+        tasks.spawn(TaskKind::Activation, operation, async move {
+            // Nobody listens when the client has gone.
+            let _ = answer.send(work.await);
+        });
+        Box::pin(async move {
+            answered.await.unwrap_or_else(|_| Err(ApiError::internal(format!("{operation} ended without an answer"))))
+        })
+    });
+    Route::new(method, template, operation, shielded)
+}

@@ -1,0 +1,231 @@
+//! The members that CreateFunction and UpdateFunctionConfiguration share.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::api::members::Members;
+use crate::coral::{self, Violations};
+use crate::error::Error;
+use crate::pattern::{
+    ANY_ARN, ENVIRONMENT_KEY, HANDLER, LAYER_VERSION_ARN, LOG_GROUP, Pattern, ROLE, SECURITY_GROUP_ID, SUBNET_ID,
+};
+use crate::record::Variables;
+
+/// What a client wants of a function's configuration; what it does not mention is absent.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) runtime: Option<String>,
+    pub(crate) handler: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) timeout: Option<i64>,
+    pub(crate) memory_size: Option<i64>,
+    pub(crate) storage_size: Option<i64>,
+    pub(crate) environment: Option<Variables>,
+    pub(crate) logging: Option<LoggingConfig>,
+    pub(crate) tracing_mode: Option<String>,
+    pub(crate) snap_start: Option<String>,
+    pub(crate) kms_key_arn: Option<String>,
+    pub(crate) dead_letter_arn: Option<String>,
+    pub(crate) layers: Vec<String>,
+    pub(crate) vpc: VpcConfig,
+    pub(crate) file_systems: usize,
+    pub(crate) image_config: Map<String, Value>,
+    pub(crate) capacity_provider: bool,
+    pub(crate) durable: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct LoggingConfig {
+    pub(crate) log_format: Option<String>,
+    pub(crate) application_log_level: Option<String>,
+    pub(crate) system_log_level: Option<String>,
+    pub(crate) log_group: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct VpcConfig {
+    pub(crate) subnet_ids: Option<Vec<String>>,
+    pub(crate) security_group_ids: Option<Vec<String>>,
+    pub(crate) ipv6_allowed_for_dual_stack: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Environment {
+    variables: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EphemeralStorage {
+    size: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct TracingConfig {
+    mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SnapStart {
+    apply_on: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DeadLetterConfig {
+    target_arn: Option<String>,
+}
+
+const LOG_FORMATS: &[&str] = &["JSON", "Text"];
+const APPLICATION_LEVELS: &[&str] = &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+const SYSTEM_LEVELS: &[&str] = &["DEBUG", "INFO", "WARN"];
+const TRACING_MODES: &[&str] = &["Active", "PassThrough"];
+const SNAP_START_MOMENTS: &[&str] = &["PublishedVersions", "None"];
+
+impl Settings {
+    /// Takes the shared members; notes those whose inner ones are missing.
+    pub(crate) fn take(members: &mut Members<'_>, violations: &mut Violations) -> Result<Self, Error> {
+        let storage = members.take::<EphemeralStorage>("EphemeralStorage")?;
+        if storage.as_ref().is_some_and(|storage| storage.size.is_none()) {
+            violations.missing("ephemeralStorage.size");
+        }
+        let environment = members.take::<Environment>("Environment")?;
+        let file_systems = members.take::<Vec<IgnoredAny>>("FileSystemConfigs")?;
+        Ok(Self {
+            runtime: members.take("Runtime")?,
+            handler: members.take("Handler")?,
+            role: members.take("Role")?,
+            description: members.take("Description")?,
+            timeout: members.take("Timeout")?,
+            memory_size: members.take("MemorySize")?,
+            storage_size: storage.and_then(|storage| storage.size),
+            environment: environment.map(|e| variables(e.variables.unwrap_or_default())).transpose()?,
+            logging: members.take("LoggingConfig")?,
+            tracing_mode: members.take::<TracingConfig>("TracingConfig")?.and_then(|tracing| tracing.mode),
+            snap_start: members.take::<SnapStart>("SnapStart")?.and_then(|snap_start| snap_start.apply_on),
+            kms_key_arn: members.take("KMSKeyArn")?,
+            dead_letter_arn: members.take::<DeadLetterConfig>("DeadLetterConfig")?.and_then(|d| d.target_arn),
+            layers: members.take("Layers")?.unwrap_or_default(),
+            vpc: members.take("VpcConfig")?.unwrap_or_default(),
+            file_systems: file_systems.map_or(0, |list| list.len()),
+            image_config: members.take("ImageConfig")?.unwrap_or_default(),
+            capacity_provider: members.take_raw("CapacityProviderConfig").is_some(),
+            durable: members.take_raw("DurableConfig").is_some(),
+        })
+    }
+
+    /// Notes what the model refuses.
+    pub(crate) fn check(&self, violations: &mut Violations) {
+        if let Some(role) = &self.role {
+            violations.pattern("role", role, &ROLE);
+        }
+        if let Some(handler) = self.handler.as_deref() {
+            violations.length("handler", handler, 0, 128);
+            violations.pattern("handler", handler, &HANDLER);
+        }
+        if let Some(description) = &self.description {
+            violations.length("description", description, 0, 256);
+        }
+        if let Some(timeout) = self.timeout {
+            violations.range("timeout", timeout, 1, 900);
+        }
+        if let Some(memory) = self.memory_size {
+            violations.range("memorySize", memory, 128, 32_768);
+        }
+        if let Some(size) = self.storage_size {
+            violations.range("ephemeralStorage.size", size, 512, 10_240);
+        }
+        self.check_environment(violations);
+        self.check_choices(violations);
+        self.check_arns(violations);
+        self.check_vpc(violations);
+    }
+
+    fn check_environment(&self, violations: &mut Violations) {
+        let keys = self.environment.iter().flat_map(|variables| &variables.0).map(|(key, _)| key);
+        if !keys.into_iter().all(|key| ENVIRONMENT_KEY.matches(key)) {
+            // The model marks the map as sensitive: its value is not repeated.
+            let constraint = coral::matching(&ENVIRONMENT_KEY);
+            violations
+                .add_secret("environment.variables", format_args!("Map keys must satisfy constraint: [{constraint}]"));
+        }
+    }
+
+    fn check_choices(&self, violations: &mut Violations) {
+        if let Some(mode) = &self.tracing_mode {
+            violations.one_of("tracingConfig.mode", mode, TRACING_MODES);
+        }
+        if let Some(moment) = &self.snap_start {
+            violations.one_of("snapStart.applyOn", moment, SNAP_START_MOMENTS);
+        }
+        let Some(logging) = &self.logging else {
+            return;
+        };
+        if let Some(format) = &logging.log_format {
+            violations.one_of("loggingConfig.logFormat", format, LOG_FORMATS);
+        }
+        if let Some(level) = &logging.application_log_level {
+            violations.one_of("loggingConfig.applicationLogLevel", level, APPLICATION_LEVELS);
+        }
+        if let Some(level) = &logging.system_log_level {
+            violations.one_of("loggingConfig.systemLogLevel", level, SYSTEM_LEVELS);
+        }
+        if let Some(group) = &logging.log_group {
+            violations.length("loggingConfig.logGroup", group, 1, 512);
+            violations.pattern("loggingConfig.logGroup", group, &LOG_GROUP);
+        }
+    }
+
+    fn check_arns(&self, violations: &mut Violations) {
+        if let Some(arn) = &self.kms_key_arn {
+            // Sic: the service lowers the first letter alone.
+            violations.pattern("kMSKeyArn", arn, &ANY_ARN);
+        }
+        if let Some(arn) = &self.dead_letter_arn {
+            violations.pattern("deadLetterConfig.targetArn", arn, &ANY_ARN);
+        }
+        let good = |arn: &str| (1..=2_048).contains(&arn.len()) && LAYER_VERSION_ARN.matches(arn);
+        violations.items("layers", &self.layers, &item_constraints(2_048, 1, &LAYER_VERSION_ARN), good);
+    }
+
+    fn check_vpc(&self, violations: &mut Violations) {
+        let lists = [
+            ("vpcConfig.subnetIds", &self.vpc.subnet_ids, 16, &SUBNET_ID),
+            ("vpcConfig.securityGroupIds", &self.vpc.security_group_ids, 5, &SECURITY_GROUP_ID),
+        ];
+        for (path, list, max, pattern) in lists {
+            if let Some(list) = list {
+                violations.count(path, list, 0, max);
+                let good = |id: &str| id.len() <= 1_024 && pattern.matches(id);
+                violations.items(path, list, &item_constraints(1_024, 0, pattern), good);
+            }
+        }
+    }
+}
+
+fn item_constraints(max: usize, min: usize, pattern: &Pattern) -> [String; 4] {
+    [
+        format!("Member must have length less than or equal to {max}"),
+        format!("Member must have length greater than or equal to {min}"),
+        coral::matching(pattern),
+        "Member must not be null".to_owned(),
+    ]
+}
+
+fn variables(map: Map<String, Value>) -> Result<Variables, Error> {
+    map.into_iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => Ok((key, text)),
+            // The value is not shown: it may be a secret.
+            _ => Err(Error::WrongShape(format!("Environment: expected a string as the value of {key}"))),
+        })
+        .collect::<Result<_, _>>()
+        .map(Variables)
+}

@@ -1,0 +1,21 @@
+//! Times as the API writes them. Source: fact sheet "Lambda control-plane API", section 1.3.
+
+use jiff::Timestamp;
+
+/// `YYYY-MM-DDThh:mm:ss.mmm+0000` of Unix milliseconds.
+pub(crate) fn milliseconds(unix_ms: i64) -> String {
+    // A timestamp is shown in UTC.
+    let time = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_no_colon_in_the_offset() {
+        assert_eq!(milliseconds(0), "1970-01-01T00:00:00.000+0000");
+        assert_eq!(milliseconds(1_700_000_000_120), "2023-11-14T22:13:20.120+0000");
+    }
+}

@@ -1,0 +1,111 @@
+//! The operations that AWS has and Hearth does not serve yet: each answers so, by its name.
+//!
+//! The answer is a 501 `NotImplementedException`, which no SDK takes for a passing failure and
+//! tries again. Together with what is served this is every operation of the service; a later
+//! service grows the table.
+
+use std::sync::Arc;
+
+use hearth_wire::rest_json::Route;
+use hearth_wire::{ApiError, Handler};
+use http::Method;
+
+use crate::error::Error;
+
+const DELETE: Method = Method::DELETE;
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+
+const OPERATIONS: &[(Method, &str, &str)] = &[
+    (GET, "/2025-11-30/capacity-providers", "ListCapacityProviders"),
+    (POST, "/2025-11-30/capacity-providers", "CreateCapacityProvider"),
+    (DELETE, "/2025-11-30/capacity-providers/{CapacityProviderName}", "DeleteCapacityProvider"),
+    (GET, "/2025-11-30/capacity-providers/{CapacityProviderName}", "GetCapacityProvider"),
+    (PUT, "/2025-11-30/capacity-providers/{CapacityProviderName}", "UpdateCapacityProvider"),
+    (
+        GET,
+        "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
+        "ListFunctionVersionsByCapacityProvider",
+    ),
+    (GET, "/2020-04-22/code-signing-configs", "ListCodeSigningConfigs"),
+    (POST, "/2020-04-22/code-signing-configs", "CreateCodeSigningConfig"),
+    (DELETE, "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "DeleteCodeSigningConfig"),
+    (GET, "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "GetCodeSigningConfig"),
+    (PUT, "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}", "UpdateCodeSigningConfig"),
+    (GET, "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions", "ListFunctionsByCodeSigningConfig"),
+    (POST, "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail", "SendDurableExecutionCallbackFailure"),
+    (POST, "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat", "SendDurableExecutionCallbackHeartbeat"),
+    (POST, "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed", "SendDurableExecutionCallbackSuccess"),
+    (GET, "/2025-12-01/durable-executions/{DurableExecutionArn}", "GetDurableExecution"),
+    (POST, "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint", "CheckpointDurableExecution"),
+    (GET, "/2025-12-01/durable-executions/{DurableExecutionArn}/history", "GetDurableExecutionHistory"),
+    (GET, "/2025-12-01/durable-executions/{DurableExecutionArn}/state", "GetDurableExecutionState"),
+    (POST, "/2025-12-01/durable-executions/{DurableExecutionArn}/stop", "StopDurableExecution"),
+    (GET, "/2015-03-31/event-source-mappings", "ListEventSourceMappings"),
+    (POST, "/2015-03-31/event-source-mappings", "CreateEventSourceMapping"),
+    (DELETE, "/2015-03-31/event-source-mappings/{UUID}", "DeleteEventSourceMapping"),
+    (GET, "/2015-03-31/event-source-mappings/{UUID}", "GetEventSourceMapping"),
+    (PUT, "/2015-03-31/event-source-mappings/{UUID}", "UpdateEventSourceMapping"),
+    (GET, "/2015-03-31/functions/{FunctionName}/aliases", "ListAliases"),
+    (POST, "/2015-03-31/functions/{FunctionName}/aliases", "CreateAlias"),
+    (DELETE, "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "DeleteAlias"),
+    (GET, "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias"),
+    (PUT, "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias"),
+    (DELETE, "/2020-06-30/functions/{FunctionName}/code-signing-config", "DeleteFunctionCodeSigningConfig"),
+    (GET, "/2020-06-30/functions/{FunctionName}/code-signing-config", "GetFunctionCodeSigningConfig"),
+    (PUT, "/2020-06-30/functions/{FunctionName}/code-signing-config", "PutFunctionCodeSigningConfig"),
+    (DELETE, "/2017-10-31/functions/{FunctionName}/concurrency", "DeleteFunctionConcurrency"),
+    (GET, "/2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency"),
+    (PUT, "/2017-10-31/functions/{FunctionName}/concurrency", "PutFunctionConcurrency"),
+    (GET, "/2025-12-01/functions/{FunctionName}/durable-executions", "ListDurableExecutionsByFunction"),
+    (DELETE, "/2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig"),
+    (GET, "/2019-09-25/functions/{FunctionName}/event-invoke-config", "GetFunctionEventInvokeConfig"),
+    (POST, "/2019-09-25/functions/{FunctionName}/event-invoke-config", "UpdateFunctionEventInvokeConfig"),
+    (PUT, "/2019-09-25/functions/{FunctionName}/event-invoke-config", "PutFunctionEventInvokeConfig"),
+    (GET, "/2019-09-25/functions/{FunctionName}/event-invoke-config/list", "ListFunctionEventInvokeConfigs"),
+    (GET, "/2025-11-30/functions/{FunctionName}/function-scaling-config", "GetFunctionScalingConfig"),
+    (PUT, "/2025-11-30/functions/{FunctionName}/function-scaling-config", "PutFunctionScalingConfig"),
+    (POST, "/2014-11-13/functions/{FunctionName}/invoke-async", "InvokeAsync"),
+    (GET, "/2015-03-31/functions/{FunctionName}/policy", "GetPolicy"),
+    (POST, "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
+    (DELETE, "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", "RemovePermission"),
+    (DELETE, "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
+    (GET, "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
+    (PUT, "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
+    (GET, "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL", "ListProvisionedConcurrencyConfigs"),
+    (GET, "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
+    (PUT, "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
+    (POST, "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
+    (GET, "/2021-07-20/functions/{FunctionName}/runtime-management-config", "GetRuntimeManagementConfig"),
+    (PUT, "/2021-07-20/functions/{FunctionName}/runtime-management-config", "PutRuntimeManagementConfig"),
+    (DELETE, "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
+    (GET, "/2021-10-31/functions/{FunctionName}/url", "GetFunctionUrlConfig"),
+    (POST, "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
+    (PUT, "/2021-10-31/functions/{FunctionName}/url", "UpdateFunctionUrlConfig"),
+    (GET, "/2021-10-31/functions/{FunctionName}/urls", "ListFunctionUrlConfigs"),
+    (GET, "/2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction"),
+    (POST, "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion"),
+    (GET, "/2018-10-31/layers", "ListLayers"),
+    (GET, "/2018-10-31/layers/{LayerName}/versions", "ListLayerVersions"),
+    (POST, "/2018-10-31/layers/{LayerName}/versions", "PublishLayerVersion"),
+    (DELETE, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
+    (GET, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
+    (GET, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
+    (POST, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
+    (
+        DELETE,
+        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
+        "RemoveLayerVersionPermission",
+    ),
+    (GET, "/2018-10-31/layers?find=LayerVersion", "GetLayerVersionByArn"),
+];
+
+pub(super) fn routes() -> impl Iterator<Item = Route> {
+    OPERATIONS.iter().map(|(method, template, operation)| {
+        let operation: &'static str = operation;
+        let handler: Handler =
+            Arc::new(move |_| Box::pin(async move { Err(ApiError::from(Error::Unserved(operation))) }));
+        Route::new(method.clone(), template, operation, handler)
+    })
+}

@@ -1,0 +1,73 @@
+//! What AWS offers and Hearth cannot honour yet is refused by name, never accepted and ignored.
+//! Forms that ask for nothing (`Layers: []`, an empty `VpcConfig`) are accepted as on AWS.
+
+use hearth_model::Architecture;
+
+use crate::api::settings::Settings;
+use crate::error::Error;
+use crate::record::Text;
+
+fn refuse<T>(member: &'static str, hint: impl Into<String>) -> Result<T, Error> {
+    Err(Error::NotAvailable { member, hint: hint.into() })
+}
+
+/// # Errors
+/// The first member that cannot be honoured.
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
+    let is_given = |value: &Option<Vec<String>>| value.as_ref().is_some_and(|list| !list.is_empty());
+    let vpc = &settings.vpc;
+    if !settings.layers.is_empty() {
+        return refuse("Layers", "put the layer's files into the deployment package");
+    }
+    if is_given(&vpc.subnet_ids) || is_given(&vpc.security_group_ids) || vpc.ipv6_allowed_for_dual_stack == Some(true) {
+        return refuse("VpcConfig", "leave out subnets and security groups");
+    }
+    if settings.file_systems > 0 {
+        return refuse("FileSystemConfigs", "leave it out or give an empty list");
+    }
+    if settings.dead_letter_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
+        return refuse("DeadLetterConfig", "leave out TargetArn");
+    }
+    if settings.kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
+        return refuse("KMSKeyArn", "leave it out");
+    }
+    if settings.snap_start.as_deref() == Some("PublishedVersions") {
+        return refuse("SnapStart", "set ApplyOn to None");
+    }
+    if settings.tracing_mode.as_deref() == Some("Active") {
+        return refuse("TracingConfig", "set Mode to PassThrough");
+    }
+    if settings.image_config.values().any(|value| !value.is_null()) {
+        return refuse("ImageConfig", "it applies to container images; deploy a zip without it");
+    }
+    if settings.capacity_provider {
+        return refuse("CapacityProviderConfig", "leave it out");
+    }
+    if settings.durable {
+        return refuse("DurableConfig", "leave it out");
+    }
+    Ok(())
+}
+
+/// The members beside the shared settings, by name, with whether they ask for anything.
+///
+/// # Errors
+/// As [`check_settings`].
+pub(crate) fn check_members(given: &[(&'static str, bool, &'static str)]) -> Result<(), Error> {
+    match given.iter().find(|(_, is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((member, _, hint)) => refuse(member, *hint),
+    }
+}
+
+/// # Errors
+/// An architecture that this host cannot run.
+pub(crate) fn check_architecture(wanted: Option<Architecture>, host: Architecture) -> Result<Architecture, Error> {
+    match wanted {
+        Some(other) if other != host => {
+            refuse("Architectures", format!("this host runs {} and cannot run {}", host.text(), other.text()))
+        }
+        // The service's default is x86_64; the host's own is the only one that can run here.
+        _ => Ok(host),
+    }
+}

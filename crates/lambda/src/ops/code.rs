@@ -1,0 +1,100 @@
+//! Taking in a deployment package, and giving a package's files to who runs them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hearth_model::{AccountId, CodeDir, FunctionKey, Region};
+use tokio::sync::OwnedRwLockReadGuard;
+
+use crate::Lambda;
+use crate::api::code::CodeSource;
+use crate::error::Error;
+use crate::package::{self, PackageError};
+use crate::record::Package;
+
+/// Bytes of a zip that comes in the request. Source: fact sheet "Lambda control-plane API",
+/// section 4.
+pub(crate) const ZIPPED_MAX: u64 = 52_428_800;
+
+/// A package that is stored and that the collector leaves alone while this lives: until the
+/// function that refers to it is committed.
+pub(crate) struct Held {
+    pub(crate) package: Package,
+    _lease: OwnedRwLockReadGuard<()>,
+}
+
+/// The zip that a request brings.
+///
+/// # Errors
+/// No source, more than one, or one that is not available.
+pub(crate) fn zip_of(source: &CodeSource) -> Result<Bytes, Error> {
+    let unavailable = |member, hint: &str| Error::NotAvailable {
+        member,
+        hint: hint.to_owned(),
+    };
+    if source.zip.is_some() && (source.s3 || source.image) {
+        return Err(Error::InvalidParameter(
+            "Please do not provide other FunctionCode parameters when providing a ZipFile.".to_owned(),
+        ));
+    }
+    if source.s3 {
+        return Err(unavailable("S3Bucket", "give the package as ZipFile"));
+    }
+    if source.source_kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
+        return Err(unavailable("SourceKMSKeyArn", "leave it out"));
+    }
+    let missing = || Error::InvalidParameter("Please provide a source for function code.".to_owned());
+    let zip = source.zip.clone().ok_or_else(missing)?;
+    if zip.len() as u64 > ZIPPED_MAX {
+        return Err(Error::ZipTooLarge { limit: ZIPPED_MAX });
+    }
+    Ok(zip)
+}
+
+/// Looks a zip through without keeping it.
+pub(crate) async fn inspect(zip: Bytes) -> Result<Package, Error> {
+    let accepted = package::accept(zip, package::Limits::default()).await?;
+    Ok(Package {
+        sha256_hex: accepted.hash.hex(),
+        size_bytes: accepted.hash.code_size,
+    })
+}
+
+/// Looks a zip through and stores it.
+pub(crate) async fn store(lambda: &Lambda, zip: Bytes) -> Result<Held, Error> {
+    let package = inspect(zip.clone()).await?;
+    let lease = lambda.packages.lease(&package.sha256_hex).await;
+    lambda.db.put_package(zip).await?;
+    Ok(Held { package, _lease: lease })
+}
+
+/// # Errors
+/// [`Error::CodeStorageExceeded`] when the account's packages and `more` bytes exceed its limit.
+pub(crate) fn check_storage(
+    lambda: &Lambda,
+    account: &AccountId,
+    region: &Region,
+    replaced: Option<&FunctionKey>,
+    more: u64,
+) -> Result<(), Error> {
+    let limit = lambda.limits.total_code_bytes;
+    let functions = lambda.functions.snapshot.page(account, region, None, usize::MAX);
+    let others = functions.iter().filter(|entry| Some(&entry.key) != replaced);
+    let used: u64 = others.map(|entry| entry.record.latest.config.package.size_bytes).sum();
+    if used.saturating_add(more) > limit { Err(Error::CodeStorageExceeded { limit }) } else { Ok(()) }
+}
+
+/// The package's files, unpacked if they are not yet.
+///
+/// # Errors
+/// A package that is gone or damaged, or a disk that fails.
+pub(crate) async fn unpacked(lambda: &Lambda, package: &Package) -> Result<Arc<CodeDir>, Error> {
+    if let Some(code) = lambda.packages.cache.find(&package.sha256_hex).await? {
+        return Ok(code);
+    }
+    let zip = lambda.db.get_package(package).await?.ok_or_else(|| PackageError::Io {
+        action: format!("find package {}", package.sha256_hex),
+        cause: "it is not in the store".to_owned(),
+    })?;
+    Ok(lambda.packages.cache.ensure(&package.sha256_hex, zip).await?)
+}

@@ -1,0 +1,70 @@
+//! From what a client wants to the configuration that a function is to have.
+
+use hearth_model::FunctionName;
+
+use crate::Lambda;
+use crate::api::settings::Settings;
+use crate::error::Error;
+use crate::ops::{availability, environment, logging, runtime};
+use crate::record::Config;
+
+/// An account may use this much; the model admits more, for managed instances.
+const MEMORY_MAX_MIB: i64 = 10_240;
+
+/// The checks of the service's own code, in its order as far as that is known.
+///
+/// # Errors
+/// The first refusal.
+pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
+    if let Some(name) = &settings.runtime {
+        runtime::check(name)?;
+    }
+    if settings.memory_size.is_some_and(|size| size > MEMORY_MAX_MIB) {
+        // As quoted for accounts with a lower limit, code and text alike.
+        return Err(Error::Constraint(format!(
+            "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to \
+             {MEMORY_MAX_MIB}"
+        )));
+    }
+    availability::check_settings(settings)?;
+    settings.environment.as_ref().map_or(Ok(()), environment::check)
+}
+
+/// The configuration with what was wanted put over it; what was not mentioned stays.
+///
+/// # Errors
+/// A logging configuration that contradicts itself.
+pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -> Result<Config, Error> {
+    let logging = match &settings.logging {
+        Some(wanted) => logging::merge(name, &before.logging, wanted)?,
+        None => before.logging.clone(),
+    };
+    let text = |wanted: &Option<String>, before: &String| wanted.clone().unwrap_or_else(|| before.clone());
+    Ok(Config {
+        serial: before.serial + 1,
+        runtime: text(&settings.runtime, &before.runtime),
+        handler: text(&settings.handler, &before.handler),
+        role: text(&settings.role, &before.role),
+        description: text(&settings.description, &before.description),
+        timeout_s: number(settings.timeout, before.timeout_s),
+        memory_mib: number(settings.memory_size, before.memory_mib),
+        storage_mib: number(settings.storage_size, before.storage_mib),
+        architecture: before.architecture,
+        environment: settings.environment.clone().or_else(|| before.environment.clone()),
+        logging,
+        package: before.package.clone(),
+    })
+}
+
+/// A wanted number that has passed its range check.
+fn number(wanted: Option<i64>, before: u32) -> u32 {
+    wanted.and_then(|wanted| u32::try_from(wanted).ok()).unwrap_or(before)
+}
+
+/// Says in the server's log that the host lacks a runtime: the function is made all the same, and
+/// its invocations say so, too.
+pub(crate) fn warn_of_runtime(lambda: &Lambda, name: &FunctionName, runtime: &str) {
+    if let Some(warning) = lambda.runtime_check.as_ref().and_then(|check| check(runtime)) {
+        tracing::warn!(function = %name, runtime, "{warning}");
+    }
+}

@@ -1,0 +1,83 @@
+//! UpdateFunctionCode.
+
+use std::sync::Arc;
+
+use hearth_model::Architecture;
+use hearth_wire::Caller;
+
+use crate::Lambda;
+use crate::api::code::CodeSource;
+use crate::error::Error;
+use crate::ops::{availability, code, update};
+use crate::record::{Config, FunctionRecord, Package};
+use crate::snapshot::Entry;
+use crate::target::{self, Use};
+use crate::tasks::activation;
+
+/// A wish that has passed the model's constraints.
+pub(crate) struct UpdateFunctionCode {
+    /// Name or ARN.
+    pub(crate) name: String,
+    pub(crate) code: CodeSource,
+    pub(crate) architecture: Option<Architecture>,
+    pub(crate) publish: bool,
+    pub(crate) publish_to: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) revision_id: Option<String>,
+}
+
+/// What came of it.
+pub(crate) enum Updated {
+    Done(Arc<Entry>),
+    /// The function as it stands, and as it would be.
+    WouldBe(Arc<Entry>, Box<FunctionRecord>),
+}
+
+/// Replaces the code of `$LATEST`; the old code serves until the activation.
+pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunctionCode) -> Result<Updated, Error> {
+    let target = target::resolve(caller, Use::Write, &wish.name, None, "UpdateFunctionCode")?;
+    target::refuse_version(&target)?;
+    let entry = lambda.functions.get(&target.key).ok_or_else(|| target.not_found())?;
+    if wish.code.image {
+        return Err(Error::InvalidParameter(
+            "Please don't provide ImageUri when updating a function with packageType Zip.".to_owned(),
+        ));
+    }
+    availability::check_members(&[
+        ("Publish", wish.publish, "leave it out; versions cannot be published"),
+        ("PublishTo", wish.publish_to, "leave it out"),
+    ])?;
+    // What the client leaves open stays; that it can run here was checked when it was chosen.
+    let architecture = match wish.architecture {
+        Some(wanted) => availability::check_architecture(Some(wanted), lambda.host_architecture)?,
+        None => entry.record.latest.config.architecture,
+    };
+    let zip = code::zip_of(&wish.code)?;
+    update::check(&entry, wish.revision_id.as_deref())?;
+    let key = &target.key;
+    code::check_storage(lambda, &key.account, &key.region, Some(key), zip.len() as u64)?;
+    if wish.dry_run {
+        let package = code::inspect(zip).await?;
+        let mut record = entry.record.clone();
+        record.latest.config = with_code(&record.latest.config, package, architecture);
+        return Ok(Updated::WouldBe(entry, Box::new(record)));
+    }
+    let held = code::store(lambda, zip).await?;
+    let edit = |entry: &Entry| {
+        update::check(entry, wish.revision_id.as_deref())?;
+        let config = with_code(&entry.record.latest.config, held.package.clone(), architecture);
+        Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
+    };
+    let entry = lambda.functions.change(key, None, || target.not_found(), edit).await?;
+    activation::start(lambda, key);
+    Ok(Updated::Done(entry))
+}
+
+fn with_code(before: &Config, package: Package, architecture: Architecture) -> Config {
+    Config {
+        serial: before.serial + 1,
+        package,
+        architecture,
+        ..before.clone()
+    }
+}

@@ -1,0 +1,46 @@
+//! UpdateFunctionConfiguration.
+
+use std::sync::Arc;
+
+use hearth_wire::Caller;
+
+use crate::Lambda;
+use crate::api::settings::Settings;
+use crate::error::Error;
+use crate::ops::{settings, update};
+use crate::snapshot::Entry;
+use crate::target::{self, Use};
+use crate::tasks::activation;
+
+/// A wish that has passed the model's constraints.
+pub(crate) struct UpdateFunctionConfiguration {
+    /// Name or ARN.
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(crate) revision_id: Option<String>,
+}
+
+/// Changes what is mentioned; the configuration before serves until the activation.
+pub(crate) async fn run(
+    lambda: &Arc<Lambda>,
+    caller: &Caller,
+    wish: UpdateFunctionConfiguration,
+) -> Result<Arc<Entry>, Error> {
+    let target = target::resolve(caller, Use::Write, &wish.name, None, "UpdateFunctionConfiguration")?;
+    target::refuse_version(&target)?;
+    if lambda.functions.get(&target.key).is_none() {
+        return Err(target.not_found());
+    }
+    settings::check(&wish.settings)?;
+    let edit = |entry: &Entry| {
+        update::check(entry, wish.revision_id.as_deref())?;
+        let config = settings::merge(&target.key.name, &entry.record.latest.config, &wish.settings)?;
+        Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
+    };
+    let entry = lambda.functions.change(&target.key, None, || target.not_found(), edit).await?;
+    if let Some(runtime) = &wish.settings.runtime {
+        settings::warn_of_runtime(lambda, &target.key.name, runtime);
+    }
+    activation::start(lambda, &target.key);
+    Ok(entry)
+}

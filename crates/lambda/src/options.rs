@@ -1,0 +1,55 @@
+//! What the control plane is built of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hearth_core::{Clock, Random, Shutdown, Tasks};
+use hearth_model::Architecture;
+use hearth_store::{Blobs, Documents};
+
+/// Gives a warning when the host lacks a runtime such as `java21`; the function is made all the
+/// same.
+pub type RuntimeCheck = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Everything [`crate::Lambda::open`] needs.
+#[derive(Clone)]
+pub struct Options {
+    pub clock: Clock,
+    pub random: Random,
+    pub tasks: Tasks,
+    pub shutdown: Shutdown,
+    pub documents: Arc<dyn Documents>,
+    pub blobs: Arc<dyn Blobs>,
+    /// Unpacked packages; made when absent, safe to delete while the server is down.
+    pub code_cache_dir: PathBuf,
+    pub limits: AccountLimits,
+    /// What functions run on: see [`host_architecture`].
+    pub host_architecture: Architecture,
+    /// Signs the links to packages. Links end with the server when it is drawn at start.
+    pub download_secret: [u8; 32],
+    pub runtime_check: Option<RuntimeCheck>,
+}
+
+/// What an account may have in a region. Defaults: AWS's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    pub concurrent_executions: u32,
+    /// Bytes of all deployment packages together.
+    pub total_code_bytes: u64,
+}
+
+impl Default for AccountLimits {
+    /// Source: fact sheet "Lambda control-plane API", section 8.3.
+    fn default() -> Self {
+        Self {
+            concurrent_executions: 1_000,
+            total_code_bytes: 80_530_636_800,
+        }
+    }
+}
+
+/// The architecture that this program was built for, and so runs on.
+#[must_use]
+pub const fn host_architecture() -> Architecture {
+    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 }
+}

@@ -1,0 +1,44 @@
+//! Packages in use: unpacked trees, and leases against the collector.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+use crate::package::CodeCache;
+
+/// One lock for each first byte of a hash.
+const STRIPES: usize = 256;
+
+/// The code cache, and who may not be disturbed.
+///
+/// An upload stores the package first and commits the function that refers to it after; in
+/// between nothing refers to it. So an upload shares the package's stripe from before the one until
+/// after the other, and the collector deletes a package only while it has the stripe for itself.
+pub(crate) struct Packages {
+    pub(crate) cache: CodeCache,
+    stripes: Vec<Arc<RwLock<()>>>,
+}
+
+impl Packages {
+    pub(crate) fn new(cache: CodeCache) -> Self {
+        Self {
+            cache,
+            stripes: (0..STRIPES).map(|_| Arc::default()).collect(),
+        }
+    }
+
+    /// Held by uploads. Any number at a time.
+    pub(crate) async fn lease(&self, sha256_hex: &str) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(self.stripe(sha256_hex)).read_owned().await
+    }
+
+    /// Held by the collector. No upload of the package is under way meanwhile.
+    pub(crate) async fn exclusive(&self, sha256_hex: &str) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(self.stripe(sha256_hex)).write_owned().await
+    }
+
+    fn stripe(&self, sha256_hex: &str) -> &Arc<RwLock<()>> {
+        let byte = sha256_hex.get(..2).and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        &self.stripes[byte.unwrap_or(0) % STRIPES]
+    }
+}

@@ -1,0 +1,138 @@
+//! The regular expressions of the service's model.
+//!
+//! The text that an error message prints is the very expression that is checked, over the whole
+//! value and with ASCII classes, as Java does.
+
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
+
+/// A printed pattern and its compiled form.
+pub(crate) struct Pattern {
+    text: &'static str,
+    regex: LazyLock<Option<Regex>>,
+}
+
+macro_rules! pattern {
+    ($(#[$doc:meta])* $name:ident = $text:expr) => {
+        $(#[$doc])*
+        pub(crate) static $name: Pattern = Pattern {
+            text: $text,
+            regex: LazyLock::new(|| Regex::new(concat!("^(?:", $text, ")$")).ok()),
+        };
+    };
+}
+
+impl Pattern {
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// True when the whole value matches.
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        self.regex.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+
+    /// The groups of a whole match.
+    pub(crate) fn captures<'v>(&self, value: &'v str) -> Option<Captures<'v>> {
+        self.regex.as_ref().and_then(|regex| regex.captures(value))
+    }
+}
+
+pattern! {
+    /// A function as reads, invocations and deletions take it.
+    NAME_TO_READ = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+}
+pattern! {
+    /// A function as creations and updates take it.
+    NAME_TO_WRITE = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+}
+pattern! {
+    QUALIFIER = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
+}
+pattern! {
+    ROLE = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
+}
+pattern! {
+    HANDLER = r"[^\s]+"
+}
+pattern! {
+    ENVIRONMENT_KEY = r"[a-zA-Z]([a-zA-Z0-9_])+"
+}
+pattern! {
+    LOG_GROUP = r"[\.\-_/#A-Za-z0-9]+"
+}
+pattern! {
+    /// An ARN of any service, or nothing.
+    ANY_ARN = r"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"
+}
+pattern! {
+    SUBNET_ID = r"subnet-[0-9a-z]*"
+}
+pattern! {
+    SECURITY_GROUP_ID = r"sg-[0-9a-zA-Z]*"
+}
+pattern! {
+    LAYER_VERSION_ARN = r"(arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"
+}
+pattern! {
+    MASTER_REGION = r"ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}"
+}
+pattern! {
+    TAGGABLE = r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for pattern in [
+            &NAME_TO_READ,
+            &NAME_TO_WRITE,
+            &QUALIFIER,
+            &ROLE,
+            &HANDLER,
+            &ENVIRONMENT_KEY,
+            &LOG_GROUP,
+            &ANY_ARN,
+            &SUBNET_ID,
+            &SECURITY_GROUP_ID,
+            &LAYER_VERSION_ARN,
+            &MASTER_REGION,
+            &TAGGABLE,
+        ] {
+            assert!(pattern.regex.is_some(), "{}", pattern.text());
+        }
+    }
+
+    #[track_caller]
+    fn check(pattern: &Pattern, good: &[&str], bad: &[&str]) {
+        for value in good {
+            assert!(pattern.matches(value), "{value:?} should match {}", pattern.text());
+        }
+        for value in bad {
+            assert!(!pattern.matches(value), "{value:?} should not match {}", pattern.text());
+        }
+    }
+
+    #[test]
+    fn matches_are_whole() {
+        check(
+            &ROLE,
+            &["arn:aws:iam::123456789012:role/x", "arn:aws:iam::123456789012:role/a/b-c"],
+            &[
+                "",
+                "role",
+                "arn:aws:iam::12345678901:role/x",
+                " arn:aws:iam::123456789012:role/x",
+                "arn:aws:iam::123456789012:role/x\n",
+            ],
+        );
+        check(&HANDLER, &["a", "a.b", "ünï.x"], &["", "a b", "a\n"]);
+        check(&ENVIRONMENT_KEY, &["AB", "a_1"], &["A", "1A", "A-B", "_A", "É1"]);
+        check(&QUALIFIER, &["1", "$LATEST", "$LATEST.PUBLISHED", "live", "$latest"], &["", "a.b", "a!"]);
+        check(&ANY_ARN, &["", "arn:aws:sqs:us-east-1:123456789012:q"], &["x", "arn"]);
+    }
+}

@@ -1,0 +1,311 @@
+//! A function as it is stored and held in memory: our own form, not AWS's.
+//!
+//! Forms are read by older-or-newer rules: a field keeps its meaning for ever, a new field has a
+//! default, and what a newer Hearth added is carried along by an older one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hearth_model::{Architecture, LogFormat, LogLevel};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The form written today.
+pub(crate) const FORM: u32 = 1;
+
+/// What is stored of a function as a whole, with its `$LATEST`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FunctionRecord {
+    /// The form it was written in.
+    pub(crate) v: u32,
+    /// A UUID that tells this function from a deleted one of the same name.
+    pub(crate) incarnation: String,
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Reserved concurrency; absent when the function shares the account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reserved_concurrency: Option<u32>,
+    pub(crate) latest: Latest,
+    /// What serves invocations while `latest` is not ready: the configuration before the update
+    /// that is under way, or that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Config>,
+    /// Members of newer forms.
+    #[serde(flatten)]
+    pub(crate) newer: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `$LATEST`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Latest {
+    pub(crate) config: Config,
+    /// A UUID.
+    pub(crate) revision_id: String,
+    /// Unix milliseconds of the last change by a client.
+    pub(crate) modified_ms: i64,
+    pub(crate) status: Status,
+}
+
+/// How far the last change has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Not invocable yet.
+    Creating,
+    Active,
+    /// Never became invocable.
+    CreationFailed(Failure),
+    /// `previous` serves.
+    Updating,
+    /// `previous` serves until the next update.
+    UpdateFailed(Failure),
+}
+
+/// Why a change did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// One of the service's reason codes, e.g. `InternalError`.
+    pub(crate) code: String,
+    pub(crate) reason: String,
+}
+
+/// Code and configuration of one version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Config {
+    /// Counts the changes of this function: two configurations with the same number are the same.
+    pub(crate) serial: u64,
+    pub(crate) runtime: String,
+    pub(crate) handler: String,
+    pub(crate) role: String,
+    pub(crate) description: String,
+    pub(crate) timeout_s: u32,
+    pub(crate) memory_mib: u32,
+    pub(crate) storage_mib: u32,
+    #[serde(with = "text")]
+    pub(crate) architecture: Architecture,
+    /// Absent until a client gives an environment, even an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) environment: Option<Variables>,
+    pub(crate) logging: LoggingSettings,
+    pub(crate) package: Package,
+}
+
+/// Environment variables in the order given.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Variables(pub(crate) Vec<(String, String)>);
+
+impl fmt::Debug for Variables {
+    // Values may be secrets; they stay out of logs and error messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(key, _)| key)).finish()
+    }
+}
+
+/// Where and how the function logs. Levels are there exactly when the format is JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoggingSettings {
+    #[serde(with = "text")]
+    pub(crate) format: LogFormat,
+    #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub(crate) application_level: Option<LogLevel>,
+    #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub(crate) system_level: Option<LogLevel>,
+    /// Absent for `/aws/lambda/<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+}
+
+impl Default for LoggingSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            application_level: None,
+            system_level: None,
+            group: None,
+        }
+    }
+}
+
+/// A deployment package, as it was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Package {
+    /// Lowercase hexadecimal.
+    pub(crate) sha256_hex: String,
+    pub(crate) size_bytes: u64,
+}
+
+impl FunctionRecord {
+    /// What answers invocations now; `None` when nothing can.
+    pub(crate) fn serving(&self) -> Option<&Config> {
+        match self.latest.status {
+            Status::Active => Some(&self.latest.config),
+            Status::Updating | Status::UpdateFailed(_) => self.previous.as_ref(),
+            Status::Creating | Status::CreationFailed(_) => None,
+        }
+    }
+
+    /// Every package that must be kept for it.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
+        std::iter::once(&self.latest.config.package).chain(self.previous.iter().map(|config| &config.package))
+    }
+
+    /// True while a change waits for its activation.
+    pub(crate) fn is_in_transition(&self) -> bool {
+        matches!(self.latest.status, Status::Creating | Status::Updating)
+    }
+}
+
+/// Values that are stored as their API text.
+pub(crate) trait Text: Sized + Copy + 'static {
+    const ALL: &'static [(Self, &'static str)];
+    fn same(self, other: Self) -> bool;
+
+    fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(value, _)| value.same(self)).map_or("", |(_, text)| text)
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, found)| *found == text).map(|(value, _)| *value)
+    }
+}
+
+impl Text for Architecture {
+    const ALL: &'static [(Self, &'static str)] = &[(Self::X86_64, "x86_64"), (Self::Arm64, "arm64")];
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+}
+
+impl Text for LogFormat {
+    const ALL: &'static [(Self, &'static str)] = &[(Self::Text, "Text"), (Self::Json, "JSON")];
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+}
+
+impl Text for LogLevel {
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Trace, "TRACE"),
+        (Self::Debug, "DEBUG"),
+        (Self::Info, "INFO"),
+        (Self::Warn, "WARN"),
+        (Self::Error, "ERROR"),
+        (Self::Fatal, "FATAL"),
+    ];
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+}
+
+mod text {
+    use super::{Deserialize, Deserializer, Serializer, Text};
+
+    pub(super) fn serialize<T: Text, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(value.text())
+    }
+
+    pub(super) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        let text = String::deserialize(from)?;
+        T::of(&text).ok_or_else(|| serde::de::Error::custom(format!("unknown value {text:?}")))
+    }
+}
+
+mod optional_text {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
+
+    pub(super) fn serialize<T: Text, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(Text::text).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        T::of(&text).map(Some).ok_or_else(|| serde::de::Error::custom(format!("unknown value {text:?}")))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A function that is active and has one variable.
+    pub(crate) fn sample() -> FunctionRecord {
+        FunctionRecord {
+            v: FORM,
+            incarnation: "6a0d".to_owned(),
+            tags: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
+            reserved_concurrency: None,
+            latest: Latest {
+                config: Config {
+                    serial: 1,
+                    runtime: "python3.12".to_owned(),
+                    handler: "app.handler".to_owned(),
+                    role: "arn:aws:iam::000000000000:role/r".to_owned(),
+                    description: String::new(),
+                    timeout_s: 3,
+                    memory_mib: 128,
+                    storage_mib: 512,
+                    architecture: Architecture::X86_64,
+                    environment: Some(Variables(vec![("TOKEN".to_owned(), "hush".to_owned())])),
+                    logging: LoggingSettings::default(),
+                    package: Package {
+                        sha256_hex: "ab".repeat(32),
+                        size_bytes: 7,
+                    },
+                },
+                revision_id: "r1".to_owned(),
+                modified_ms: 1_000,
+                status: Status::Active,
+            },
+            previous: None,
+            newer: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut record = sample();
+        record.latest.config.logging = LoggingSettings {
+            format: LogFormat::Json,
+            application_level: Some(LogLevel::Warn),
+            system_level: Some(LogLevel::Info),
+            group: Some("/x".to_owned()),
+        };
+        record.latest.status = Status::UpdateFailed(Failure {
+            code: "InternalError".to_owned(),
+            reason: "disk".to_owned(),
+        });
+        record.previous = Some(record.latest.config.clone());
+        let bytes = serde_json::to_vec(&record).unwrap();
+        assert_eq!(serde_json::from_slice::<FunctionRecord>(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn members_of_a_newer_form_survive_a_rewrite() {
+        let mut value = serde_json::to_value(sample()).unwrap();
+        value["colour"] = serde_json::json!({"of": "night"});
+        value["latest"]["config"]["layers_of_the_future"] = serde_json::json!([1]);
+        let record: FunctionRecord = serde_json::from_value(value).unwrap();
+        let again = serde_json::to_value(&record).unwrap();
+        assert_eq!(again["colour"]["of"], "night");
+    }
+
+    #[test]
+    fn debug_output_keeps_secrets() {
+        let text = format!("{:?}", sample());
+        assert!(text.contains("TOKEN") && !text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn the_previous_configuration_serves_while_an_update_runs() {
+        let mut record = sample();
+        assert_eq!(record.serving(), Some(&record.latest.config));
+        record.latest.status = Status::Creating;
+        assert_eq!(record.serving(), None);
+        record.latest.status = Status::Updating;
+        record.previous = Some(record.latest.config.clone());
+        assert_eq!(record.serving(), record.previous.as_ref());
+    }
+}

@@ -1,0 +1,200 @@
+//! What a restart finds, and what the background tasks do.
+
+use std::collections::HashMap;
+
+use hearth_model::Lookup;
+
+use super::*;
+use crate::db::{Db, Precondition};
+use crate::record::Status;
+use crate::tasks::collect;
+
+fn db(world: &World) -> Db {
+    Db::new(Arc::new(world.store.clone()), Arc::new(world.store.clone()))
+}
+
+/// Waits until another control plane on the same store shows what it should.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..10_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{what}");
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let world = World::new().await;
+    let before = world.make("f").await;
+    let again = world.restarted().await;
+    assert!(matches!(again.lambda.catalog().lookup(&key("f"), None), Lookup::Ready(_)), "at once");
+    assert_eq!(again.settled("f").await, before);
+}
+
+#[tokio::test]
+async fn a_creation_cut_short_is_finished_at_the_next_start() {
+    let world = World::new().await;
+    world.make("f").await;
+    // As a crash between the two commits leaves it.
+    let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
+    let mut record = stored.record;
+    record.latest.status = Status::Creating;
+    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    let again = world.restarted().await;
+    assert_eq!(again.settled("f").await["State"], "Active");
+}
+
+#[tokio::test]
+async fn an_update_cut_short_is_finished_and_the_old_code_serves_meanwhile() {
+    let world = World::new().await;
+    world.make("f").await;
+    let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
+    let mut record = stored.record;
+    record.previous = Some(record.latest.config.clone());
+    record.latest.config.serial += 1;
+    record.latest.config.timeout_s = 77;
+    record.latest.status = Status::Updating;
+    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    let again = world.restarted().await;
+    let Lookup::Ready(spec) = again.lambda.catalog().lookup(&key("f"), None) else {
+        panic!("the previous configuration serves")
+    };
+    assert!(spec.timeout.0 == 3 || spec.timeout.0 == 77);
+    let settled = again.settled("f").await;
+    assert_eq!((&settled["LastUpdateStatus"], &settled["Timeout"]), (&json!("Successful"), &json!(77)));
+    assert_eq!(again.record("f").previous, None);
+}
+
+#[tokio::test]
+async fn a_lost_code_cache_is_made_anew() {
+    let world = World::new().await;
+    world.make("f").await;
+    std::fs::remove_dir_all(world.dir.path().join("code")).unwrap();
+    let again = world.restarted().await;
+    let lookup = || again.lambda.catalog().lookup(&key("f"), None);
+    eventually("ready again", || matches!(lookup(), Lookup::Ready(_))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_package_that_is_gone_fails_the_creation_and_an_update_mends_it() {
+    let world = World::new().await;
+    world.make("f").await;
+    let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
+    let mut record = stored.record;
+    record.latest.status = Status::Creating;
+    record.latest.config.package.sha256_hex = "00".repeat(32);
+    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    let again = world.restarted().await;
+    let failed = again.settled("f").await;
+    assert_eq!((&failed["State"], &failed["StateReasonCode"]), (&json!("Failed"), &json!("InternalError")));
+    let lookup = again.lambda.catalog().lookup(&key("f"), None);
+    assert!(matches!(lookup, Lookup::NotReady { state: "Failed", .. }), "{lookup:?}");
+    again.expect("PUT", "/2015-03-31/functions/f/code", json!({"ZipFile": zipped("mended")}), 200).await;
+    assert_eq!(again.settled("f").await["State"], "Active");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_update_leaves_the_old_code_serving() {
+    let world = World::new().await;
+    world.make("f").await;
+    let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
+    let mut record = stored.record;
+    record.previous = Some(record.latest.config.clone());
+    record.latest.config.serial += 1;
+    record.latest.config.package.sha256_hex = "00".repeat(32);
+    record.latest.status = Status::Updating;
+    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    let again = world.restarted().await;
+    let failed = again.settled("f").await;
+    assert_eq!((&failed["State"], &failed["LastUpdateStatus"]), (&json!("Active"), &json!("Failed")));
+    assert_eq!(failed["LastUpdateStatusReasonCode"], "InternalError");
+    let Lookup::Ready(spec) = again.lambda.catalog().lookup(&key("f"), None) else { panic!("the old code serves") };
+    assert_ne!(spec.code.sha256_hex(), "00".repeat(32));
+}
+
+#[tokio::test]
+async fn another_process_sees_changes() {
+    let world = World::new().await;
+    let other = world.restarted().await;
+    world.make("f").await;
+    let lookup = || other.lambda.catalog().lookup(&key("f"), None);
+    eventually("made here, ready there", || matches!(lookup(), Lookup::Ready(_))).await;
+    other.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
+    let lookup = || world.lambda.catalog().lookup(&key("f"), None);
+    eventually("deleted there, gone here", || matches!(lookup(), Lookup::Absent)).await;
+}
+
+#[tokio::test]
+async fn a_lost_race_is_run_again_from_what_is_there() {
+    let world = World::new().await;
+    world.make("f").await;
+    // Another process tags the function, and this one has not heard of it.
+    let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
+    let mut record = stored.record;
+    record.tags.insert("by".to_owned(), "another".to_owned());
+    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    let uri = format!("/2017-03-31/tags/{}", encoded(&format!("{ARN}:f")));
+    world.expect("POST", &uri, json!({"Tags": {"mine": "1"}}), 204).await;
+    assert_eq!(world.expect("GET", &uri, Value::Null, 200).await, json!({"Tags": {"by": "another", "mine": "1"}}));
+}
+
+#[tokio::test]
+async fn packages_are_collected_when_nothing_refers_to_them_for_long() {
+    let world = World::new().await;
+    let mut seen = HashMap::new();
+    world.make("f").await;
+    let hash = world.record("f").latest.config.package.sha256_hex;
+    let tree = world.dir.path().join("code").join(&hash);
+    collect::collect_now(&world.lambda, &mut seen).await;
+    assert!(tree.exists());
+    world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
+    collect::collect_now(&world.lambda, &mut seen).await;
+    assert!(!tree.exists(), "a tree goes at once");
+    assert_eq!(db(&world).list_packages().await.unwrap(), [hash.clone()], "a package stays for its links");
+    world.clock.advance_ms(14 * 60 * 1_000);
+    collect::collect_now(&world.lambda, &mut seen).await;
+    assert_eq!(db(&world).list_packages().await.unwrap().len(), 1);
+    world.clock.advance_ms(60 * 1_000);
+    collect::collect_now(&world.lambda, &mut seen).await;
+    assert!(db(&world).list_packages().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_package_in_use_again_starts_its_grace_anew() {
+    let world = World::new().await;
+    let mut seen = HashMap::new();
+    world.make("f").await;
+    world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
+    collect::collect_now(&world.lambda, &mut seen).await;
+    world.make("g").await;
+    world.clock.advance_ms(20 * 60 * 1_000);
+    collect::collect_now(&world.lambda, &mut seen).await;
+    world.expect("DELETE", "/2015-03-31/functions/g", Value::Null, 204).await;
+    collect::collect_now(&world.lambda, &mut seen).await;
+    assert_eq!(db(&world).list_packages().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_in_flight_is_not_collected() {
+    let world = World::new().await;
+    let mut seen = HashMap::new();
+    let zip = Bytes::from(package("in flight"));
+    let held = crate::ops::code::store(&world.lambda, zip).await.unwrap();
+    collect::collect_now(&world.lambda, &mut seen).await;
+    world.clock.advance_ms(60 * 60 * 1_000);
+    // The collector waits for the upload; what it finds then is a function that refers to it.
+    let lambda = Arc::clone(&world.lambda);
+    let collecting = tokio::spawn(async move { collect::collect_now(&lambda, &mut seen).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let mut record = crate::record::tests::sample();
+    record.latest.config.package = held.package.clone();
+    world.lambda.functions.create(&key("f"), record).await.unwrap();
+    let hash = held.package.sha256_hex.clone();
+    drop(held);
+    collecting.await.unwrap();
+    assert_eq!(db(&world).list_packages().await.unwrap(), [hash]);
+}
