@@ -51,11 +51,11 @@ pub(super) fn open<'a>(zip: &'a [u8], limits: &Limits) -> Result<(Reader<'a>, Ve
             found: archive.len(),
         });
     }
-    let entries = list(&mut archive)?;
+    // The reader keeps one of each name, and so would hide the others from every check below.
     if archive.has_duplicate_names() {
-        // The reader keeps one of each; which one it was does not matter to anybody.
-        return Err(PackageError::Duplicate { name: String::new() });
+        return Err(PackageError::SameName);
     }
+    let entries = list(&mut archive)?;
     if archive.has_overlapping_entries().map_err(|e| not_a_zip(&e))? {
         return Err(PackageError::Overlap);
     }

@@ -137,6 +137,7 @@ impl CodeCache {
             }
         }
         inner.sweep().map_err(failed)?;
+        inner.forget_unused_slots();
         Ok(collected)
     }
 }
@@ -206,15 +207,7 @@ impl Inner {
     /// Takes a tree out of its place when nobody holds, makes or claims it. True when it did.
     fn set_aside_unused(&self, sha256_hex: &str, live: &impl Fn(&str) -> bool) -> bool {
         let mut slots = self.slots.lock();
-        if let Some(slot) = slots.get(sha256_hex) {
-            // Someone waits for it, or is just making it, or holds it.
-            let busy = Arc::strong_count(slot) > 1;
-            let held = slot.try_lock().map_or(true, |code| code.strong_count() > 0);
-            if busy || held {
-                return false;
-            }
-        }
-        if live(sha256_hex) {
+        if slots.get(sha256_hex).is_some_and(is_in_use) || live(sha256_hex) {
             return false;
         }
         slots.remove(sha256_hex);
@@ -233,6 +226,11 @@ impl Inner {
         fs::rename(self.dir.join(name), self.unlike_any(sha256_hex, GONE))
     }
 
+    /// Packages that were asked for and never made have slots too.
+    fn forget_unused_slots(&self) {
+        self.slots.lock().retain(|_, slot| is_in_use(slot));
+    }
+
     fn sweep(&self) -> io::Result<()> {
         for item in fs::read_dir(&self.dir)? {
             let item = item?;
@@ -242,6 +240,12 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Someone waits for the package, or is just making it, or holds it. Only under the lock on all
+/// slots does a "no" stay true.
+fn is_in_use(slot: &Arc<Slot>) -> bool {
+    Arc::strong_count(slot) > 1 || slot.try_lock().map_or(true, |code| code.strong_count() > 0)
 }
 
 fn is_sha256_hex(name: &str) -> bool {

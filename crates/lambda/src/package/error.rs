@@ -21,6 +21,9 @@ pub enum PackageError {
     /// Two entries claim one path, or a path is both a file and a directory.
     #[error("entry {name:?} is there twice, or as a file and as a directory")]
     Duplicate { name: String },
+    /// The same, letter by letter: the reader does not say which.
+    #[error("two entries have the very same name")]
+    SameName,
     #[error("symbolic link {name:?} leads to {target:?}, which {reason}")]
     BadLink { name: String, target: String, reason: &'static str },
     /// A device, a socket or a named pipe.
@@ -67,6 +70,7 @@ impl PackageError {
             | Self::TooManyEntries { .. }
             | Self::BadName { .. }
             | Self::Duplicate { .. }
+            | Self::SameName
             | Self::BadLink { .. }
             | Self::SpecialFile { .. }
             | Self::Encrypted { .. }
@@ -87,6 +91,7 @@ impl PackageError {
             | Self::TooManyEntries { .. }
             | Self::BadName { .. }
             | Self::Duplicate { .. }
+            | Self::SameName
             | Self::BadLink { .. }
             | Self::SpecialFile { .. }
             | Self::Encrypted { .. }

@@ -19,3 +19,6 @@ pub use cache::{CodeCache, Collected};
 pub use check::{Accepted, Inspected, Limits, accept, inspect};
 pub use error::PackageError;
 pub use hash::{PackageHash, hash};
+
+#[cfg(test)]
+mod tests;

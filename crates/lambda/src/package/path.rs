@@ -4,8 +4,11 @@ use super::PackageError;
 
 /// Longest component that Linux file systems take, in bytes.
 const COMPONENT_MAX: usize = 255;
-/// Longest path that the kernel takes, in bytes.
-const PATH_MAX: usize = 4_096;
+/// Longest path, in bytes: the kernel takes 4,095, and the folder that a package is unpacked in
+/// needs some of them.
+const PATH_MAX: usize = 3_072;
+/// Deepest path, in components. Removing a tree holds a descriptor for each level.
+const DEPTH_MAX: usize = 128;
 
 /// The components of an entry's path, without empty ones and `.`: `./a//b/` is `a/b`. Empty for
 /// an entry that names the root itself.
@@ -22,8 +25,8 @@ pub(super) fn normalise(name: &str) -> Result<String, PackageError> {
     if name.is_empty() {
         return bad("has an empty name");
     }
-    if name.len() >= PATH_MAX {
-        return bad("has a name longer than 4095 bytes");
+    if name.len() > PATH_MAX {
+        return bad("has a name longer than 3072 bytes");
     }
     if name.contains('\0') {
         return bad("has a NUL in its name");
@@ -38,12 +41,15 @@ pub(super) fn normalise(name: &str) -> Result<String, PackageError> {
         return bad("begins with a drive letter");
     }
     let mut path = String::with_capacity(name.len());
+    let mut depth = 0;
     for component in name.split('/') {
         match component {
             "" | "." => {}
             ".." => return bad("has .. in its name"),
             long if long.len() > COMPONENT_MAX => return bad("has a part longer than 255 bytes in its name"),
+            _ if depth == DEPTH_MAX => return bad("is more than 128 folders deep"),
             component => {
+                depth += 1;
                 if !path.is_empty() {
                     path.push('/');
                 }
@@ -104,7 +110,9 @@ mod tests {
     fn absurd_lengths_are_refused() {
         check(&"a".repeat(255), Some(&"a".repeat(255)));
         check(&"a".repeat(256), None);
-        check(&"a/".repeat(2_048), None);
+        check(&"a/".repeat(128), Some(["a"; 128].join("/").as_str()));
+        check(&"a/".repeat(129), None);
+        check(&"./".repeat(2_000), None);
     }
 
     #[test]
