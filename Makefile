@@ -39,7 +39,7 @@ unit: toolchain ## Run the Rust tests
 .PHONY: e2e
 e2e: toolchain venv ## Run the real AWS clients against the real server
 	$(CARGO) build --locked -p hearth
-	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$$PATH" "$(VENV)/bin/pytest" -q tests/e2e
+	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$$PATH" "$(VENV)/bin/pytest" -q -c tests/pytest.ini tests
 
 .PHONY: bench
 bench: toolchain ## Measure, beside whatever peers are installable

@@ -108,8 +108,9 @@ impl From<ConfigError> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match &error {
-            StartError::DataFolder { .. } => Exit::StoreDamaged,
-            StartError::DataFolderLocked { .. } => Exit::DataLocked,
+            StartError::DataFolder { .. } | StartError::Store { .. } => Exit::StoreDamaged,
+            StartError::DataFolderLocked(_) => Exit::DataLocked,
+            StartError::Runtimes(_) => Exit::Internal,
             StartError::PortTaken { .. } | StartError::Listen { .. } => Exit::PortTaken,
         };
         Self::new(exit, error.to_string())

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hearth_store::StoreError;
 use thiserror::Error;
 
 use crate::listener::Holder;
@@ -11,16 +12,8 @@ use crate::listener::Holder;
 pub enum StartError {
     #[error("failed to {action} the data folder {}: {cause}", path.display())]
     DataFolder { action: &'static str, path: PathBuf, cause: std::io::Error },
-    #[error(
-        "the data folder {} is in use by another Hearth{}; stop that one, or choose another folder with --data",
-        path.display(),
-        .pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
-    )]
-    DataFolderLocked {
-        path: PathBuf,
-        /// As the other one wrote it down; absent when it could not be read.
-        pid: Option<u32>,
-    },
+    #[error("{0}; stop that Hearth, or choose another folder with --data")]
+    DataFolderLocked(StoreError),
     #[error(
         "port {} is taken{}; stop that process, or choose another port with --listen {}:PORT",
         listen.port(),
@@ -30,4 +23,25 @@ pub enum StartError {
     PortTaken { listen: SocketAddr, holder: Option<Holder> },
     #[error("failed to listen on {listen}: {cause}; --listen ADDR:PORT chooses another address")]
     Listen { listen: SocketAddr, cause: std::io::Error },
+    #[error("failed to open {what}: {cause}")]
+    Store {
+        /// `the store`, `the functions` ...
+        what: &'static str,
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("failed to prepare the runtimes: {0}")]
+    Runtimes(std::io::Error),
+}
+
+impl StartError {
+    /// Of the store itself: a lock is told apart from damage.
+    pub(crate) fn of_store(error: StoreError) -> Self {
+        match error {
+            StoreError::Locked { .. } => Self::DataFolderLocked(error),
+            cause => Self::Store {
+                what: "the store",
+                cause: cause.into(),
+            },
+        }
+    }
 }

@@ -5,12 +5,14 @@
 //! joined to what stands in `assemble.rs`, to be read from top to bottom.
 #![forbid(unsafe_code)]
 
+pub mod assemble;
 pub mod config;
-pub mod data_dir;
 pub mod error;
+pub mod layout;
 pub mod listener;
 pub mod node;
 
 pub use config::{Config, ConfigError};
 pub use error::StartError;
+pub use layout::Layout;
 pub use node::{Drained, Node};

@@ -7,16 +7,18 @@ use std::time::Duration;
 use hearth_core::{Shutdown, Tasks};
 use tokio::net::TcpListener;
 
+use crate::assemble::{Parts, assemble};
 use crate::config::Config;
-use crate::data_dir::DataDir;
 use crate::error::StartError;
+use crate::layout::Layout;
 use crate::listener;
 
 /// A server that holds its data folder and its port.
 pub struct Node {
-    data: DataDir,
+    layout: Layout,
     listener: TcpListener,
     listen: SocketAddr,
+    parts: Parts,
     tasks: Tasks,
     shutdown: Shutdown,
 }
@@ -31,24 +33,29 @@ pub enum Drained {
 }
 
 impl Node {
-    /// Takes the data folder and the port, then builds every part.
+    /// Takes the port, then builds every part.
     ///
     /// # Errors
     /// Whatever keeps a server from starting; nothing is left behind that the next start has to
     /// mend.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
-        let data = DataDir::open(&config.data.value)?;
+        let layout = Layout::make(&config.data.value)?;
+        // First the port: a second server that is started by mistake fails at once and leaves the
+        // first one's work alone.
         let listener = listener::bind(config.listen.value).await?;
         let listen = listener.local_addr().map_err(|cause| StartError::Listen {
             listen: config.listen.value,
             cause,
         })?;
+        let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
+        let parts = assemble(config, &layout, &tasks, &shutdown).await?;
         Ok(Self {
-            data,
+            layout,
             listener,
             listen,
-            tasks: Tasks::new(),
-            shutdown: Shutdown::new(),
+            parts,
+            tasks,
+            shutdown,
         })
     }
 
@@ -60,7 +67,7 @@ impl Node {
 
     #[must_use]
     pub fn data(&self) -> &Path {
-        self.data.path()
+        self.layout.data()
     }
 
     /// Serves until the drain begins.
@@ -71,6 +78,8 @@ impl Node {
     /// Takes no more work, and gives what runs until `deadline`.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.shutdown.start();
-        if self.tasks.drain(deadline).await { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
+        let in_time = self.tasks.drain(deadline).await;
+        self.parts.store.close().await;
+        if in_time { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
     }
 }

@@ -109,6 +109,14 @@ impl Value for AccountId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count<const MIN: u64, const MAX: u64>(pub u64);
 
+impl<const MIN: u64, const MAX: u64> Count<MIN, MAX> {
+    /// For settings whose bound fits.
+    #[must_use]
+    pub fn narrow(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+}
+
 impl<const MIN: u64, const MAX: u64> Value for Count<MIN, MAX> {
     const FORM: &'static str = "a whole number";
 
