@@ -1,0 +1,82 @@
+//! The v1 files: one tree per controller.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::{V1Trees, open_dir, open_write, write};
+use crate::error::SetupError;
+use crate::protocol::HandleKind;
+use crate::spec::Limits;
+
+/// The period over which quotas are counted, in microseconds.
+const PERIOD_US: u64 = 100_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Controller {
+    Memory,
+    Cpu,
+    Pids,
+    Freezer,
+    CpuAcct,
+}
+
+/// The trees that a slot needs a group in. Where a v2 tree freezes and counts, two trees are spared.
+pub(super) fn used_trees(trees: &V1Trees, has_v2: bool) -> Vec<(Controller, PathBuf)> {
+    let mut used = vec![
+        (Controller::Memory, trees.memory.clone()),
+        (Controller::Cpu, trees.cpu.clone()),
+        (Controller::Pids, trees.pids.clone()),
+    ];
+    if !has_v2 {
+        used.extend(trees.freezer.clone().map(|tree| (Controller::Freezer, tree)));
+        used.extend(trees.cpuacct.clone().map(|tree| (Controller::CpuAcct, tree)));
+    }
+    used
+}
+
+pub(super) fn apply(controller: Controller, path: &Path, limits: &Limits) -> Result<(), SetupError> {
+    match controller {
+        Controller::Memory => apply_memory(path, limits.memory_bytes),
+        Controller::Cpu => {
+            write(&path.join("cpu.shares"), &(u64::from(limits.cpu.weight) * 1024 / 100).max(2).to_string())?;
+            write(&path.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;
+            write(&path.join("cpu.cfs_quota_us"), &quota(limits.cpu.quota_millis))
+        }
+        // One more for the sandbox's own first process.
+        Controller::Pids => write(&path.join("pids.max"), &(u64::from(limits.processes) + 1).to_string()),
+        Controller::Freezer | Controller::CpuAcct => Ok(()),
+    }
+}
+
+/// The kernel demands `limit <= memsw.limit` at every moment, so a raise goes the other way round.
+fn apply_memory(path: &Path, bytes: u64) -> Result<(), SetupError> {
+    let (plain, with_swap) = (path.join("memory.limit_in_bytes"), path.join("memory.memsw.limit_in_bytes"));
+    let bytes = bytes.to_string();
+    if !with_swap.exists() {
+        return write(&plain, &bytes);
+    }
+    if write(&plain, &bytes).is_ok() {
+        return write(&with_swap, &bytes);
+    }
+    write(&with_swap, &bytes)?;
+    write(&plain, &bytes)
+}
+
+/// What `cpu.cfs_quota_us` takes.
+pub(crate) fn quota(millis: Option<u32>) -> String {
+    match millis {
+        // The kernel refuses less than a millisecond.
+        Some(millis) => (u64::from(millis) * PERIOD_US / 1000).max(1000).to_string(),
+        None => "-1".to_owned(),
+    }
+}
+
+pub(super) fn handles(controller: Controller, path: &Path) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
+    Ok(match controller {
+        Controller::Memory => vec![(HandleKind::MemoryDirV1, open_dir(path)?)],
+        Controller::Cpu => vec![(HandleKind::CpuQuotaV1, open_write(&path.join("cpu.cfs_quota_us"))?)],
+        Controller::Freezer => vec![(HandleKind::FreezeV1, open_write(&path.join("freezer.state"))?)],
+        Controller::CpuAcct => vec![(HandleKind::CpuDirV1, open_dir(path)?)],
+        Controller::Pids => Vec::new(),
+    })
+}

@@ -1,0 +1,71 @@
+//! The v2 files: one tree.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::{V2Tree, open_dir, open_write, write};
+use crate::error::SetupError;
+use crate::protocol::HandleKind;
+use crate::spec::Limits;
+
+/// The period over which quotas are counted, in microseconds.
+const PERIOD_US: u64 = 100_000;
+const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// Asks for the controllers in the root and in our parent group, and keeps in `tree` those that came.
+pub(super) fn enable_controllers(tree: &mut V2Tree, name: &str) {
+    let parent = tree.mount.join(name);
+    for controller in WANTED {
+        if tree.has(controller) {
+            // One at a time: a missing one must not take the others with it.
+            let value = format!("+{controller}");
+            let _ = write(&tree.mount.join("cgroup.subtree_control"), &value);
+            let _ = write(&parent.join("cgroup.subtree_control"), &value);
+        }
+    }
+    let enabled = std::fs::read_to_string(parent.join("cgroup.subtree_control")).unwrap_or_default();
+    tree.controllers.retain(|controller| enabled.split_whitespace().any(|name| name == controller));
+}
+
+pub(super) fn apply(path: &Path, limits: &Limits) -> Result<(), SetupError> {
+    write(&path.join("memory.max"), &limits.memory_bytes.to_string())?;
+    // Absent where the kernel has no swap accounting; then there is nothing to forbid.
+    if path.join("memory.swap.max").exists() {
+        write(&path.join("memory.swap.max"), "0")?;
+    }
+    if path.join("cpu.max").exists() {
+        write(&path.join("cpu.max"), &quota(limits.cpu.quota_millis))?;
+        write(&path.join("cpu.weight"), &limits.cpu.weight.clamp(1, 10_000).to_string())?;
+    }
+    if path.join("pids.max").exists() {
+        // One more for the sandbox's own first process.
+        write(&path.join("pids.max"), &(u64::from(limits.processes) + 1).to_string())?;
+    }
+    Ok(())
+}
+
+/// What `cpu.max` takes.
+pub(crate) fn quota(millis: Option<u32>) -> String {
+    match millis {
+        // The kernel refuses less than a millisecond.
+        Some(millis) => format!("{} {PERIOD_US}", (u64::from(millis) * PERIOD_US / 1000).max(1000)),
+        None => format!("max {PERIOD_US}"),
+    }
+}
+
+pub(super) fn handles(path: &Path, controls: bool) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
+    let mut handles = vec![(HandleKind::CpuDirV2, open_dir(path)?)];
+    // Linux 5.2 and 5.14.
+    for (kind, file) in [(HandleKind::FreezeV2, "cgroup.freeze"), (HandleKind::KillV2, "cgroup.kill")] {
+        if path.join(file).exists() {
+            handles.push((kind, open_write(&path.join(file))?));
+        }
+    }
+    if controls {
+        handles.push((HandleKind::MemoryDirV2, open_dir(path)?));
+        if path.join("cpu.max").exists() {
+            handles.push((HandleKind::CpuQuotaV2, open_write(&path.join("cpu.max"))?));
+        }
+    }
+    Ok(handles)
+}

@@ -1,0 +1,89 @@
+//! A slot: the process that becomes a sandbox. It is process 1 in there, and outlives the main process.
+//!
+//! Its life has three parts. [`prepare`] runs in the background, before anyone asked: cgroups, namespaces, loopback,
+//! the skeleton of the root, `/tmp`, the user namespace. [`start`] runs when a sandbox is wanted: the caller's mounts
+//! and files, the change of root, giving up privileges, the main process. [`init`] then reaps and obeys.
+//!
+//! Each part is a numbered story: one step, one reason, one error variant.
+
+mod identity;
+mod init;
+mod prepare;
+mod process;
+mod root;
+mod start;
+
+pub(crate) use identity::remember_host_ids;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use rustix::net::RecvFlags;
+
+use crate::error::SetupError;
+use crate::protocol::{self, FromSlot, ToSlot};
+use crate::seccomp::Filters;
+use crate::spec::Level;
+use crate::sys;
+use crate::tmp_volume::TmpKind;
+
+/// What a slot is told at its birth.
+pub(crate) struct SlotSetup {
+    pub(crate) level: Level,
+    /// To the helper first, then to the server.
+    pub(crate) control: OwnedFd,
+    /// `cgroup.procs` of the groups to enter.
+    pub(crate) cgroup_entries: Vec<OwnedFd>,
+    /// An empty folder of the host on which every slot mounts its root, each in its own mount namespace.
+    pub(crate) mount_point: PathBuf,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) tmp: TmpKind,
+    pub(crate) tmp_bytes: u64,
+    /// First host id of this slot's range.
+    pub(crate) first_id: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) seccomp: Rc<Filters>,
+}
+
+/// Runs a slot from its birth to its end. The process has just been forked into its pid namespace.
+pub(crate) fn run(setup: SlotSetup) -> ! {
+    let code = match live(&setup) {
+        Ok(()) => 0,
+        Err(_closed) => 1,
+    };
+    sys::exit_now(code)
+}
+
+fn live(setup: &SlotSetup) -> std::io::Result<()> {
+    let control = setup.control.as_fd();
+    let prepared = match prepare::prepare(setup) {
+        Ok(prepared) => prepared,
+        Err(error) => return protocol::send(control, &FromSlot::PrepareFailed(error), &[]),
+    };
+    protocol::send(control, &FromSlot::Prepared, &[])?;
+    // Wait to be wanted. A closed socket means that server and helper are gone: so are we.
+    let Some((message, fds)) = protocol::receive(control, RecvFlags::empty())? else {
+        return Ok(());
+    };
+    let ToSlot::Start(plan) = message else { return Ok(()) };
+    match start::start(setup, prepared, *plan, fds) {
+        Ok(sandbox) => init::serve(sandbox),
+        Err(error) => {
+            let failed = FromSlot::StartFailed { generation: 0, error };
+            protocol::send(control, &failed, &[])
+        }
+    }
+}
+
+/// Shorthand for the many steps that fail with an error number.
+trait Step<T> {
+    fn step(self, error: impl FnOnce(crate::error::Errno) -> SetupError) -> Result<T, SetupError>;
+}
+
+impl<T, E: Into<crate::error::Errno>> Step<T> for Result<T, E> {
+    fn step(self, error: impl FnOnce(crate::error::Errno) -> SetupError) -> Result<T, SetupError> {
+        self.map_err(|cause| error(cause.into()))
+    }
+}

@@ -1,0 +1,73 @@
+//! Everything about a sandbox that does not depend on who will use it.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::sched::CloneFlags;
+use rustix::mount::{MountPropagationFlags, mount_change};
+
+use super::{SlotSetup, Step, identity, root};
+use crate::error::SetupError;
+use crate::spec::Level;
+use crate::{sys, tmp_volume};
+
+/// What `start` continues from.
+pub(super) struct Prepared {
+    /// The user namespace to enter; at the user level the process is in it since its birth.
+    pub(super) user_namespace: Option<OwnedFd>,
+}
+
+pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
+    // 1. No descriptor of the helper stays, but those that this slot was given.
+    let mut keep: Vec<_> = setup.cgroup_entries.iter().map(AsRawFd::as_raw_fd).collect();
+    keep.push(setup.control.as_raw_fd());
+    sys::close_all_except(&keep).step(SetupError::CloseDescriptors)?;
+
+    // 2. No slot outlives the helper, however that ends.
+    identity::die_with_parent()?;
+
+    // 3. Signals as in a fresh process: the helper blocks some.
+    sys::reset_signals().step(SetupError::Signals)?;
+
+    // 4. Into the v1 groups, while nobody waits: each first write costs the kernel a grace period (10 ms).
+    for entry in &setup.cgroup_entries {
+        sys::write_at_start(entry, "0").step(SetupError::CgroupEnter)?;
+    }
+
+    // 5. When the whole host runs out of memory, sandboxes go before the server.
+    let _ = fs::write("/proc/self/oom_score_adj", "500");
+
+    // 6. An ordinary user is born in a user namespace without ids; give it its one.
+    if setup.level == Level::User {
+        identity::map_self(setup.uid, setup.gid)?;
+    }
+
+    // 7. The other namespaces. The cgroup one last in effect: its root is the group just entered.
+    nix::sched::unshare(
+        CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWCGROUP,
+    )
+    .step(SetupError::Unshare)?;
+
+    // 8. A network namespace is born with its loopback down.
+    sys::loopback_up().step(SetupError::Loopback)?;
+
+    // 9. Nothing mounted from here on is seen by the host, nor the other way round.
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).step(SetupError::PrivateMounts)?;
+
+    // 10. The root's skeleton: folders, /proc, /dev.
+    root::mount_skeleton(&setup.mount_point)?;
+
+    // 11. The writable /tmp.
+    tmp_volume::mount_fresh(setup.tmp, &setup.state_dir, setup.tmp_bytes, &setup.mount_point.join("tmp"))?;
+
+    // 12. The user namespace with this slot's ids, to be entered at the end of `start`.
+    let user_namespace = match setup.level {
+        Level::Root => Some(identity::make_user_namespace(&setup.mount_point.join("proc"), setup.first_id)?),
+        Level::User => None,
+    };
+    Ok(Prepared { user_namespace })
+}

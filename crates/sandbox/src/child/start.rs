@@ -1,0 +1,84 @@
+//! From a prepared slot to a running sandbox.
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use super::prepare::Prepared;
+use super::process::{self, Running};
+use super::{SlotSetup, Step, identity, root};
+use crate::error::SetupError;
+use crate::protocol::{FromSlot, StartPlan};
+use crate::seccomp::Filters;
+use crate::spec::{Level, Limits};
+
+/// What [`super::init`] looks after.
+pub(super) struct Sandbox<'a> {
+    pub(super) control: &'a OwnedFd,
+    pub(super) shape: Shape,
+    pub(super) running: Option<Running>,
+}
+
+/// What every main process of this sandbox has in common.
+pub(super) struct Shape {
+    pub(super) level: Level,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) limits: Limits,
+    pub(super) seccomp: Rc<Filters>,
+}
+
+pub(super) fn start<'a>(
+    setup: &'a SlotSetup,
+    prepared: Prepared,
+    plan: StartPlan,
+    fds: Vec<OwnedFd>,
+) -> Result<Sandbox<'a>, SetupError> {
+    // 1. The caller's folders and files.
+    root::fill(&setup.mount_point, &plan)?;
+
+    // 2. A name of its own.
+    nix::unistd::sethostname(&plan.hostname).step(|errno| SetupError::Hostname {
+        name: plan.hostname.clone(),
+        errno,
+    })?;
+
+    // 3. The listener on the sandbox's own loopback, made here so that no other sandbox can reach it.
+    let listener = plan.listen.map(listen).transpose()?;
+
+    // 4. Nothing in the root changes any more, but /tmp.
+    root::seal(&setup.mount_point)?;
+
+    // 5. The host's files are out of reach from here on.
+    root::enter(&setup.mount_point)?;
+
+    // 6. So is the host's root user: the rest is done with a few capabilities over this sandbox alone.
+    identity::become_init(setup.level, prepared.user_namespace)?;
+
+    // 7. The main process.
+    let shape = Shape {
+        level: setup.level,
+        uid: setup.uid,
+        gid: setup.gid,
+        limits: plan.limits,
+        seccomp: Rc::clone(&setup.seccomp),
+    };
+    let running = process::spawn(&shape, &plan.process, fds, 0)?;
+
+    // 8. Tell the server, which gets the listener; our copy ends here. A server that is gone is noticed later.
+    let started = FromSlot::Started { generation: 0 };
+    let fds: Vec<_> = listener.iter().map(std::os::fd::AsFd::as_fd).collect();
+    let _ = crate::protocol::send(std::os::fd::AsFd::as_fd(&setup.control), &started, &fds);
+    Ok(Sandbox {
+        control: &setup.control,
+        shape,
+        running: Some(running),
+    })
+}
+
+fn listen(port: u16) -> Result<TcpListener, SetupError> {
+    let failed = |errno| SetupError::Listen { port, errno };
+    let listener = TcpListener::bind(("127.0.0.1", port)).step(failed)?;
+    listener.set_nonblocking(true).step(failed)?;
+    Ok(listener)
+}

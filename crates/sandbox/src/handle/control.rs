@@ -1,0 +1,60 @@
+//! Sending and receiving without blocking the runtime, and the form in which a process travels.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::RecvFlags;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::error::SandboxError;
+use crate::protocol::{self, MAX_FDS, ProcessPlan};
+use crate::spec::Process;
+
+pub(super) async fn send(
+    socket: &AsyncFd<OwnedFd>,
+    message: &impl Serialize,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    socket.async_io(Interest::WRITABLE, |socket| protocol::send(socket.as_fd(), message, fds)).await
+}
+
+/// The next message, or `None` when the other end is closed. Safe to cancel: a message is taken whole or not at all.
+pub(super) async fn receive<T: DeserializeOwned>(socket: &AsyncFd<OwnedFd>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    socket.async_io(Interest::READABLE, |socket| protocol::receive(socket.as_fd(), RecvFlags::DONTWAIT)).await
+}
+
+/// What can be told about a process before it is sent.
+pub(super) fn check_process(process: &Process) -> Result<(), SandboxError> {
+    let wrong = |what: String| Err(SandboxError::InvalidSpec(what));
+    if !process.program.is_absolute() {
+        return wrong(format!("program {}, expected an absolute path", process.program.display()));
+    }
+    if process.inherit.len() > MAX_FDS - 2 {
+        return wrong(format!("{} descriptors to inherit, expected at most {}", process.inherit.len(), MAX_FDS - 2));
+    }
+    let mut numbers: Vec<i32> = process.inherit.iter().map(|(_, number)| *number).collect();
+    numbers.sort_unstable();
+    if numbers.first().is_some_and(|least| *least < 3) || numbers.windows(2).any(|pair| pair[0] == pair[1]) {
+        return wrong("numbers of inherited descriptors must be 3 or more and different".into());
+    }
+    Ok(())
+}
+
+/// Splits a process into what is written and what is passed.
+pub(super) fn pack(process: Process) -> (ProcessPlan, Vec<OwnedFd>) {
+    let (inherited, inherit): (Vec<OwnedFd>, Vec<i32>) = process.inherit.into_iter().unzip();
+    let plan = ProcessPlan {
+        program: process.program,
+        argv: process.argv,
+        env: process.env,
+        cwd: process.cwd,
+        has_stdout: process.stdout.is_some(),
+        has_stderr: process.stderr.is_some(),
+        inherit,
+    };
+    let fds = process.stdout.into_iter().chain(process.stderr).chain(inherited).collect();
+    (plan, fds)
+}

@@ -1,0 +1,144 @@
+//! The descriptors of one sandbox: freezing, killing and measuring it without asking anyone.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, openat};
+use tokio::io::unix::AsyncFd;
+
+use crate::cgroup;
+use crate::protocol::HandleKind;
+use crate::sys;
+
+#[derive(Debug)]
+pub(super) struct Handles {
+    pub(super) control: AsyncFd<OwnedFd>,
+    cgroup: Vec<(HandleKind, OwnedFd)>,
+}
+
+/// How to freeze, if a cgroup can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Frozen {
+    Yes,
+    No,
+}
+
+impl Handles {
+    pub(super) fn new(kinds: &[HandleKind], fds: Vec<OwnedFd>) -> io::Result<Self> {
+        if kinds.len() != fds.len() {
+            return Err(io::Error::other(format!("{} descriptors, expected {}", fds.len(), kinds.len())));
+        }
+        let mut control = None;
+        let mut cgroup = Vec::new();
+        for (kind, fd) in kinds.iter().zip(fds) {
+            match kind {
+                HandleKind::Control => control = Some(fd),
+                kind => cgroup.push((*kind, fd)),
+            }
+        }
+        let control = control.ok_or_else(|| io::Error::other("no control socket"))?;
+        rustix::io::ioctl_fionbio(&control, true)?;
+        Ok(Self {
+            control: sys::watch(control)?,
+            cgroup,
+        })
+    }
+
+    fn find(&self, kind: HandleKind) -> Option<&OwnedFd> {
+        self.cgroup.iter().find(|(found, _)| *found == kind).map(|(_, fd)| fd)
+    }
+
+    /// Freezes or thaws by one write; false where no cgroup can.
+    pub(super) fn set_frozen(&self, frozen: Frozen) -> io::Result<bool> {
+        let yes = frozen == Frozen::Yes;
+        if let Some(file) = self.find(HandleKind::FreezeV2) {
+            sys::write_at_start(file, if yes { "1" } else { "0" })?;
+        } else if let Some(file) = self.find(HandleKind::FreezeV1) {
+            sys::write_at_start(file, if yes { "FROZEN" } else { "THAWED" })?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Kills everything, the sandbox's first process too; false where the kernel has no such file.
+    pub(super) fn kill(&self) -> bool {
+        self.find(HandleKind::KillV2).is_some_and(|file| sys::write_at_start(file, "1").is_ok())
+    }
+
+    /// False where no CPU controller is.
+    pub(super) fn set_cpu_quota(&self, millis: Option<u32>) -> io::Result<bool> {
+        if let Some(file) = self.find(HandleKind::CpuQuotaV2) {
+            sys::write_at_start(file, &cgroup::v2_quota(millis))?;
+        } else if let Some(file) = self.find(HandleKind::CpuQuotaV1) {
+            sys::write_at_start(file, &cgroup::v1_quota(millis))?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// What the sandbox uses now, and at most so far, by the kernel's count: file cache included.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        if let Some(dir) = self.find(HandleKind::MemoryDirV2) {
+            let current = number(dir, "memory.current")?;
+            return Some(Memory {
+                current,
+                // Linux 5.19; before that only what is seen when asked.
+                peak: number(dir, "memory.peak").unwrap_or(current),
+                file_cache: field(dir, "memory.stat", "file").unwrap_or(0),
+            });
+        }
+        let dir = self.find(HandleKind::MemoryDirV1)?;
+        Some(Memory {
+            current: number(dir, "memory.usage_in_bytes")?,
+            peak: number(dir, "memory.max_usage_in_bytes")?,
+            file_cache: field(dir, "memory.stat", "total_cache").unwrap_or(0),
+        })
+    }
+
+    pub(super) fn oom_kills(&self) -> u64 {
+        let (kind, file) = match self.find(HandleKind::MemoryDirV2) {
+            Some(_) => (HandleKind::MemoryDirV2, "memory.events"),
+            None => (HandleKind::MemoryDirV1, "memory.oom_control"),
+        };
+        self.find(kind).and_then(|dir| field(dir, file, "oom_kill")).unwrap_or(0)
+    }
+
+    pub(super) fn cpu_usage(&self) -> Option<Duration> {
+        if let Some(dir) = self.find(HandleKind::CpuDirV2) {
+            return field(dir, "cpu.stat", "usage_usec").map(Duration::from_micros);
+        }
+        let dir = self.find(HandleKind::CpuDirV1)?;
+        number(dir, "cpuacct.usage").map(Duration::from_nanos)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Memory {
+    pub(super) current: u64,
+    pub(super) peak: u64,
+    pub(super) file_cache: u64,
+}
+
+fn read(dir: &OwnedFd, file: &str) -> Option<String> {
+    let file = openat(dir.as_fd(), file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut text = vec![0; 8192];
+    let length = rustix::io::read(&file, &mut text).ok()?;
+    text.truncate(length);
+    String::from_utf8(text).ok()
+}
+
+fn number(dir: &OwnedFd, file: &str) -> Option<u64> {
+    read(dir, file)?.trim().parse().ok()
+}
+
+/// The value of a line `name value`.
+fn field(dir: &OwnedFd, file: &str, name: &str) -> Option<u64> {
+    read(dir, file)?
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .find(|(found, _)| *found == name)
+        .and_then(|(_, value)| value.trim().parse().ok())
+}

@@ -1,0 +1,123 @@
+//! What the helper found on this host and decided to use.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::{Cgroups, Layout};
+use crate::protocol::HelperOptions;
+use crate::seccomp::{self, Filters};
+use crate::spec::{Level, Network};
+use crate::tmp_volume::{self, TmpKind};
+
+/// How long a new helper waits for the one before it, which may still be cleaning up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was found: the basis of every decision, and of the doctor's report.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) level: Level,
+    pub(crate) layout: Layout,
+    pub(crate) tmp: TmpKind,
+    pub(crate) network: Network,
+}
+
+impl Facts {
+    /// Looks without changing anything but a file without a name in `state_dir`.
+    pub(crate) fn gather(state_dir: &Path, network: Network) -> Self {
+        let level = if is_privileged() { Level::Root } else { Level::User };
+        Self {
+            level,
+            layout: Layout::detect(),
+            tmp: tmp_kind(level, state_dir),
+            network,
+        }
+    }
+}
+
+/// Root with the capability that namespaces and mounts take: in a plain container, root lacks it.
+pub(crate) fn is_privileged() -> bool {
+    let administers = caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_ADMIN);
+    rustix::process::geteuid().is_root() && administers.unwrap_or(false)
+}
+
+fn tmp_kind(level: Level, state_dir: &Path) -> TmpKind {
+    let writable =
+        |path: &Path, flags: i32| File::options().read(true).write(true).custom_flags(flags).open(path).is_ok();
+    let usable = level == Level::Root
+        && tmp_volume::find_mkfs().is_some()
+        && writable(Path::new("/dev/loop-control"), 0)
+        // The folder may not exist yet when only the doctor asks.
+        && (!state_dir.exists() || writable(state_dir, libc::O_TMPFILE));
+    if usable { TmpKind::DiskImage } else { TmpKind::Memory }
+}
+
+/// The host as prepared for slots.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) options: HelperOptions,
+    pub(super) facts: Facts,
+    /// None where no cgroup can be made.
+    pub(super) cgroups: Option<Cgroups>,
+    pub(super) mount_point: PathBuf,
+    pub(super) seccomp: Rc<Filters>,
+    /// Locked as long as we live.
+    _state_lock: File,
+}
+
+impl Host {
+    /// Makes folders and parent groups, and removes what an earlier run left.
+    pub(super) fn prepare(options: HelperOptions) -> Result<Self, String> {
+        crate::child::remember_host_ids();
+        make_private_dir(&options.state_dir)?;
+        let state_lock = lock(&options.state_dir)?;
+        let mut facts = Facts::gather(&options.state_dir, options.network);
+        let mount_point = options.state_dir.join("root");
+        make_private_dir(&mount_point)?;
+        let cgroups = match facts.level {
+            Level::Root => Some(Cgroups::prepare(facts.layout.clone(), &options.cgroup_parent)?),
+            Level::User => None,
+        };
+        facts.layout = cgroups.as_ref().map(|cgroups| cgroups.layout().clone()).unwrap_or_default();
+        Ok(Self {
+            seccomp: Rc::new(seccomp::compile()?),
+            options,
+            facts,
+            cgroups,
+            mount_point,
+            _state_lock: state_lock,
+        })
+    }
+
+    pub(super) fn remove(&self) {
+        if let Some(cgroups) = &self.cgroups {
+            cgroups.remove();
+        }
+        let _ = fs::remove_dir(&self.mount_point);
+    }
+}
+
+fn make_private_dir(path: &Path) -> Result<(), String> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| format!("failed to make the folder {}: {error}", path.display()))
+}
+
+fn lock(path: &Path) -> Result<File, String> {
+    let dir = File::open(path).map_err(|error| format!("failed to open {}: {error}", path.display()))?;
+    let start = Instant::now();
+    while dir.try_lock().is_err() {
+        if start.elapsed() > PATIENCE {
+            return Err(format!(
+                "the folder {} is in use by another sandbox helper, expected one for each server",
+                path.display()
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(dir)
+}

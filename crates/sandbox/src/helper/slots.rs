@@ -1,0 +1,335 @@
+//! The slots: forked ahead, handed out, and cleared away.
+//!
+//! A slot is `Preparing` until it says it is prepared, `Ready` until it is leased, then `Leased`; from any of these it
+//! ends when its process does. Its number, and with it its range of user ids, is given again only when nothing of it
+//! is left.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+
+use super::host::Host;
+use super::lease::Lease;
+use crate::cgroup::SlotGroups;
+use crate::child::{self, SlotSetup};
+use crate::error::SetupError;
+use crate::protocol::{self, FromHelper, FromSlot, HandleKind};
+use crate::spec::{Level, UID_RANGE};
+use crate::sys::{self, Fork};
+
+/// How many slots are prepared at once when leases wait: more would only slow each other down.
+const MOST_PREPARING: usize = 16;
+/// How many when nobody waits: the machine has better things to do.
+const MOST_REFILLING: usize = 1;
+
+/// A message to the server with its descriptors.
+pub(super) type Message = (FromHelper, Vec<OwnedFd>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Preparing,
+    Ready,
+    Leased,
+    Ended,
+}
+
+struct Slot {
+    pid: i32,
+    state: State,
+    tmp_bytes: u64,
+    groups: Option<SlotGroups>,
+    /// Our end of the slot's socket; the server's once leased.
+    control: Option<OwnedFd>,
+}
+
+pub(super) struct Slots {
+    host: Host,
+    slots: BTreeMap<u32, Slot>,
+    waiting: VecDeque<Lease>,
+    outbox: Vec<Message>,
+    /// The size that was asked for last: what is prepared ahead.
+    tmp_bytes: u64,
+    /// Set when preparing ahead failed; cleared when someone asks. Else a broken host would be tried for ever.
+    paused: bool,
+}
+
+impl Slots {
+    pub(super) fn new(host: Host) -> Self {
+        Self {
+            tmp_bytes: host.options.tmp_bytes,
+            host,
+            slots: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            outbox: Vec::new(),
+            paused: false,
+        }
+    }
+
+    pub(super) fn ask(&mut self, lease: Lease) {
+        self.tmp_bytes = lease.tmp_bytes;
+        self.paused = false;
+        self.waiting.push_back(lease);
+    }
+
+    /// The sockets on which slots that are not leased may speak.
+    pub(super) fn listening(&self) -> Vec<(u32, BorrowedFd<'_>)> {
+        self.slots.iter().filter_map(|(number, slot)| Some((*number, slot.control.as_ref()?.as_fd()))).collect()
+    }
+
+    pub(super) fn has_remains(&self) -> bool {
+        self.slots.values().any(|slot| slot.state == State::Ended)
+    }
+
+    /// Does what can be done now, and says what the server is to hear.
+    pub(super) fn advance(&mut self) -> Vec<Message> {
+        self.sweep();
+        self.serve_waiting();
+        self.refill();
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn serve_waiting(&mut self) {
+        let mut still_waiting = VecDeque::new();
+        while let Some(lease) = self.waiting.pop_front() {
+            let ready = self
+                .slots
+                .iter()
+                .find(|(_, slot)| slot.state == State::Ready && slot.tmp_bytes == lease.tmp_bytes)
+                .map(|(number, _)| *number);
+            match ready {
+                Some(number) => self.hand_out(number, &lease),
+                None => still_waiting.push_back(lease),
+            }
+        }
+        self.waiting = still_waiting;
+    }
+
+    fn hand_out(&mut self, number: u32, lease: &Lease) {
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let message = match slot.hand_out(lease) {
+            Ok(handles) => {
+                let (kinds, fds) = handles.into_iter().unzip();
+                let leased = FromHelper::Leased {
+                    request: lease.request,
+                    slot: number,
+                    handles: kinds,
+                };
+                (leased, fds)
+            }
+            Err(error) => (
+                FromHelper::LeaseFailed {
+                    request: lease.request,
+                    error,
+                },
+                Vec::new(),
+            ),
+        };
+        self.outbox.push(message);
+    }
+
+    /// Starts slots: as many as leases wait for, and a few ahead.
+    fn refill(&mut self) {
+        let sizes: Vec<u64> = self.waiting.iter().map(|lease| lease.tmp_bytes).collect();
+        for size in sizes.iter().copied() {
+            let wanted = sizes.iter().filter(|other| **other == size).count();
+            if self.count(&State::Preparing, Some(size)) < wanted
+                && self.count(&State::Preparing, None) < MOST_PREPARING
+            {
+                self.start(size);
+            }
+        }
+        let size = self.tmp_bytes;
+        let ahead = self.count(&State::Ready, Some(size)) + self.count(&State::Preparing, Some(size));
+        let enough = ahead >= self.host.options.pool_size + sizes.len();
+        if !self.paused && !enough && self.count(&State::Preparing, None) < MOST_REFILLING {
+            self.start(size);
+        }
+        self.let_go_of_other_sizes();
+    }
+
+    /// Prepared slots of a size that is no longer asked for make room.
+    fn let_go_of_other_sizes(&mut self) {
+        let ready = self.count(&State::Ready, None);
+        let current = self.tmp_bytes;
+        let surplus = ready.saturating_sub(2 * self.host.options.pool_size);
+        self.slots
+            .values_mut()
+            .filter(|slot| slot.state == State::Ready && slot.tmp_bytes != current)
+            .take(surplus)
+            // A closed socket ends it.
+            .for_each(|slot| {
+                slot.control = None;
+                slot.state = State::Leased;
+            });
+    }
+
+    fn count(&self, state: &State, tmp_bytes: Option<u64>) -> usize {
+        self.slots
+            .values()
+            .filter(|slot| slot.state == *state && tmp_bytes.is_none_or(|bytes| bytes == slot.tmp_bytes))
+            .count()
+    }
+
+    fn start(&mut self, tmp_bytes: u64) {
+        let number = (0..).find(|number| !self.slots.contains_key(number)).unwrap_or(0);
+        match Slot::fork(&self.host, number, tmp_bytes) {
+            Ok(slot) => {
+                self.slots.insert(number, slot);
+            }
+            Err(error) => self.fail_one(tmp_bytes, error),
+        }
+    }
+
+    /// Preparing failed: tell whoever waits longest for that size, else the log.
+    fn fail_one(&mut self, tmp_bytes: u64, error: SetupError) {
+        let waiting = self.waiting.iter().position(|lease| lease.tmp_bytes == tmp_bytes);
+        let message = match waiting.and_then(|index| self.waiting.remove(index)) {
+            Some(lease) => FromHelper::LeaseFailed {
+                request: lease.request,
+                error,
+            },
+            None => {
+                self.paused = true;
+                FromHelper::Warning(format!("failed to prepare a sandbox ahead: {error}"))
+            }
+        };
+        self.outbox.push((message, Vec::new()));
+    }
+
+    /// Takes what a slot that is not leased has to say.
+    pub(super) fn hear(&mut self, number: u32) {
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let Some(control) = &slot.control else { return };
+        match protocol::receive(control.as_fd(), RecvFlags::DONTWAIT) {
+            Ok(Some((FromSlot::Prepared, _))) => slot.state = State::Ready,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Ok(Some((FromSlot::PrepareFailed(error), _))) => self.lose(number, error),
+            Ok(_) | Err(_) => self.lose(number, SetupError::DiedEarly),
+        }
+    }
+
+    fn lose(&mut self, number: u32, error: SetupError) {
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let was_preparing = slot.state == State::Preparing;
+        let tmp_bytes = slot.tmp_bytes;
+        slot.control = None;
+        slot.state = State::Leased;
+        if was_preparing {
+            self.fail_one(tmp_bytes, error);
+        }
+    }
+
+    /// Collects ended processes.
+    pub(super) fn reap(&mut self) {
+        while let Ok(Some((pid, _))) = sys::reap() {
+            let Some((number, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.pid == pid) else {
+                continue;
+            };
+            let died_early = (slot.state == State::Preparing).then_some((*number, slot.tmp_bytes));
+            slot.control = None;
+            slot.state = State::Ended;
+            if let Some((_, tmp_bytes)) = died_early {
+                self.fail_one(tmp_bytes, SetupError::DiedEarly);
+            }
+        }
+    }
+
+    /// Removes the groups of ended slots, and with them the last trace.
+    fn sweep(&mut self) {
+        let outbox = &mut self.outbox;
+        self.slots.retain(|number, slot| {
+            let keep = slot.state != State::Ended || !slot.remove_groups();
+            if !keep {
+                outbox.push((FromHelper::Gone { slot: *number }, Vec::new()));
+            }
+            keep
+        });
+    }
+
+    /// Ends everything and waits until nothing is left.
+    pub(super) fn clear(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.control = None;
+            if let Some(groups) = &slot.groups {
+                groups.kill();
+            }
+            let _ = sys::kill(slot.pid, libc::SIGKILL);
+        }
+        while let Ok(Some(_)) = sys::reap_blocking() {}
+        self.slots.values().for_each(|slot| drop(slot.remove_groups()));
+        self.host.remove();
+    }
+}
+
+impl Slot {
+    fn fork(host: &Host, number: u32, tmp_bytes: u64) -> Result<Self, SetupError> {
+        let groups = host.cgroups.as_ref().map(|cgroups| cgroups.make_slot(number)).transpose()?;
+        let forked = Self::fork_into(host, number, tmp_bytes, groups.as_ref());
+        match forked {
+            Ok((pid, control)) => Ok(Self {
+                pid,
+                state: State::Preparing,
+                tmp_bytes,
+                groups: groups.map(SlotGroups::settled),
+                control: Some(control),
+            }),
+            Err(error) => {
+                groups.inspect(|groups| drop(groups.remove()));
+                Err(error)
+            }
+        }
+    }
+
+    fn fork_into(
+        host: &Host,
+        number: u32,
+        tmp_bytes: u64,
+        groups: Option<&SlotGroups>,
+    ) -> Result<(i32, OwnedFd), SetupError> {
+        let cgroup_entries = groups.map(SlotGroups::v1_entries).transpose()?.unwrap_or_default();
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(|errno| SetupError::Channel(errno.into()))?;
+        // Process 1 of a pid namespace must be born into it. An ordinary user needs the user namespace for that.
+        let namespaces = match host.facts.level {
+            Level::Root => libc::CLONE_NEWPID,
+            Level::User => libc::CLONE_NEWPID | libc::CLONE_NEWUSER,
+        };
+        let fork = sys::fork(namespaces, groups.and_then(SlotGroups::clone_target));
+        match fork.map_err(SetupError::Clone)? {
+            Fork::Parent { pid } => Ok((pid, ours)),
+            Fork::Child => child::run(SlotSetup {
+                level: host.facts.level,
+                control: theirs,
+                cgroup_entries,
+                mount_point: host.mount_point.clone(),
+                state_dir: host.options.state_dir.clone(),
+                tmp: host.facts.tmp,
+                tmp_bytes,
+                first_id: host.options.uid_base + number * UID_RANGE,
+                uid: host.options.uid,
+                gid: host.options.gid,
+                seccomp: Rc::clone(&host.seccomp),
+            }),
+        }
+    }
+
+    /// Sets the limits and gives away our end of the slot's socket.
+    fn hand_out(&mut self, lease: &Lease) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
+        let control = self.control.take().ok_or(SetupError::DiedEarly)?;
+        // Whatever follows: if it fails, the socket is closed and the slot ends.
+        self.state = State::Leased;
+        let mut handles = vec![(HandleKind::Control, control)];
+        if let Some(groups) = &self.groups {
+            groups.apply(&lease.limits)?;
+            handles.extend(groups.handles()?);
+        }
+        Ok(handles)
+    }
+
+    /// True when no group is left.
+    fn remove_groups(&self) -> bool {
+        self.groups.as_ref().is_none_or(SlotGroups::remove)
+    }
+}
