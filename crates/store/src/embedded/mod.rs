@@ -11,6 +11,8 @@ mod schema;
 mod traits;
 mod writer;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,8 +80,7 @@ impl Embedded {
     /// release wrote it, [`StoreError::Corrupt`] and [`StoreError::Io`].
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let dir = options.dir.as_path();
-        std::fs::create_dir_all(dir)
-            .map_err(|e| StoreError::io(format!("make the data folder {}", dir.display()), e))?;
+        make_private(dir)?;
         let lock = FolderLock::take(dir)?;
         let blobs = BlobFolder::open(dir)?;
         let database = dir.join(DATABASE_FILE);
@@ -118,6 +119,16 @@ impl Embedded {
         self.inner.requests.send(request).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// What is stored is the owner's alone: code, environment variables, events. A folder that is there
+/// keeps the mode that its owner gave it.
+fn make_private(dir: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| StoreError::io(format!("make the data folder {}", dir.display()), e))
 }
 
 /// Makes what was created, renamed or removed in `dir` last.

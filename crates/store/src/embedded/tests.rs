@@ -102,6 +102,44 @@ async fn a_closed_store_says_so() {
     assert!(matches!(Documents::get(&store, Key::new("t", "x")).await, Err(StoreError::Closed)));
     assert!(matches!(store.put(Bytes::new()).await, Err(StoreError::Closed)));
     assert_eq!(watch.recv().await, None);
+    assert_eq!(store.watch("t").recv().await, None);
+}
+
+/// An error that SQLite reports in the middle of a group takes that group with it, and only that.
+#[tokio::test]
+async fn the_writer_outlives_a_failed_transaction() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).unwrap();
+    let other = rusqlite::Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+    other.execute_batch("ALTER TABLE item RENAME TO gone").unwrap();
+    let put = |id: &str| Write::Put {
+        key: Key::new("t", id),
+        body: Bytes::new(),
+        expect: Expect::Absent,
+    };
+    let work = Write::Enqueue {
+        queue: Queue("q".to_owned()),
+        body: Bytes::new(),
+        delay_ms: 0,
+    };
+    let mut watch = store.watch("t");
+    let error = store.commit(vec![put("lost"), work.clone()]).await.unwrap_err();
+    assert!(error.to_string().contains("no such table"), "{error}");
+    store.commit(vec![put("kept")]).await.unwrap();
+    assert_eq!(watch.recv().await.unwrap().key.id, "kept");
+    assert_eq!(Documents::get(&store, Key::new("t", "lost")).await.unwrap(), None);
+    other.execute_batch("ALTER TABLE gone RENAME TO item").unwrap();
+    store.commit(vec![put("lost"), work]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new().unwrap();
+    let inner = dir.path().join("a/b");
+    let store = Embedded::open(Options::new(&inner, Clock::fixed(0))).unwrap();
+    assert_eq!(std::fs::metadata(&inner).unwrap().permissions().mode() & 0o777, 0o700);
+    store.close().await;
 }
 
 #[tokio::test]
