@@ -20,6 +20,10 @@ pub struct Cli {
 pub enum Command {
     /// Run the server (what `hearth` alone does)
     Serve(Serve),
+    /// Say what this host offers for isolation and runtimes, and what is missing
+    Doctor(Report),
+    /// List the runtimes and the interpreters found for them
+    Runtimes(Report),
     /// Print what to export so that AWS tools use this server: eval "$(hearth env)"
     Env(Env),
     /// Run a function and print its result

@@ -5,9 +5,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hearth_core::Clock;
 use hearth_node::config::{Config, Flags, Host};
+use hearth_wire::sigv4::{self, Outgoing, SigningKeys};
 use serde_json::Value;
-use ureq::http::{HeaderMap, Request, StatusCode};
+use ureq::http::{HeaderMap, Method, Request, StatusCode, Uri};
 
 use crate::cli::Target;
 use crate::exit::{Exit, Failure};
@@ -18,6 +20,26 @@ const ANSWER_MAX_BYTES: u64 = 64 << 20;
 pub struct Client {
     agent: ureq::Agent,
     endpoint: String,
+    region: String,
+    keys: Option<Keys>,
+}
+
+/// What to sign with.
+struct Keys {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+/// One call, before it is signed.
+pub struct Call<'a> {
+    /// The name in the signature's scope: `lambda`, `logs`.
+    pub service: &'a str,
+    pub method: Method,
+    /// With the query.
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
 }
 
 pub struct Reply {
@@ -49,27 +71,29 @@ impl Client {
                 format!("expected an endpoint that begins with http://, found {endpoint}: TLS is not built in");
             return Err(Failure::new(Exit::Usage, message));
         }
-        Ok(Self { agent: agent(), endpoint })
+        let region = target.region.as_deref().or_else(|| variable(&host, "AWS_REGION"));
+        let region = region.or_else(|| variable(&host, "AWS_DEFAULT_REGION")).unwrap_or(config.region.value.as_str());
+        Ok(Self {
+            agent: agent(),
+            endpoint,
+            region: region.to_owned(),
+            keys: keys(&host),
+        })
     }
 
-    pub fn get(&self, path: &str) -> Result<Reply, Failure> {
-        self.send(Request::get(self.url(path)), Vec::new())
-    }
-
-    /// `headers` by name and value.
-    pub fn post(&self, path: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Reply, Failure> {
-        let request = Request::post(self.url(path));
-        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value)), body)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.endpoint)
-    }
-
-    /// An answer of 400 and above becomes a failure with the server's words.
-    fn send(&self, request: ureq::http::request::Builder, body: Vec<u8>) -> Result<Reply, Failure> {
+    /// Sends it, signed when there are keys. An answer of 400 and above becomes a failure with the
+    /// server's words.
+    pub fn send(&self, call: Call<'_>) -> Result<Reply, Failure> {
+        let url: Uri = format!("{}{}", self.endpoint, call.path)
+            .parse()
+            .map_err(|e| Failure::new(Exit::Usage, format!("expected an endpoint, found {}: {e}", self.endpoint)))?;
+        let signature = self.sign(&call, &url);
+        let mut request = Request::builder().method(call.method).uri(url);
+        for (name, value) in call.headers.iter().chain(&signature) {
+            request = request.header(*name, value);
+        }
         let request = request
-            .body(body)
+            .body(call.body)
             .map_err(|e| Failure::new(Exit::Usage, format!("failed to make a request for {}: {e}", self.endpoint)))?;
         let response = self.agent.run(request).map_err(|e| self.unreachable(&e))?;
         let (head, body) = response.into_parts();
@@ -80,6 +104,23 @@ impl Client {
             body,
         };
         if reply.status.is_success() { Ok(reply) } else { Err(refusal(&reply)) }
+    }
+
+    fn sign(&self, call: &Call<'_>, url: &Uri) -> Vec<(&'static str, String)> {
+        let Some(keys) = &self.keys else { return Vec::new() };
+        let keys = SigningKeys {
+            access_key_id: &keys.access_key_id,
+            secret_access_key: &keys.secret_access_key,
+            session_token: keys.session_token.as_deref(),
+        };
+        let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let request = Outgoing {
+            method: &call.method,
+            url,
+            headers: &headers,
+            body: &call.body,
+        };
+        sigv4::sign(&keys, &self.region, call.service, Clock::system().now_ms(), &request)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -111,6 +152,16 @@ fn refusal(reply: &Reply) -> Failure {
     let code = code.unwrap_or_else(|| reply.status.to_string());
     let message = text("message").or_else(|| text("Message")).unwrap_or_else(|| "no further words".to_owned());
     Failure::new(Exit::Refused, format!("{code}: {message}"))
+}
+
+/// From the environment, as AWS's own tools take them; `None` when there are none.
+fn keys(host: &Host) -> Option<Keys> {
+    let of = |name| variable(host, name).map(ToOwned::to_owned);
+    Some(Keys {
+        access_key_id: of("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: of("AWS_SECRET_ACCESS_KEY")?,
+        session_token: of("AWS_SESSION_TOKEN"),
+    })
 }
 
 fn variable<'a>(host: &'a Host, name: &str) -> Option<&'a str> {

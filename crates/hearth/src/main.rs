@@ -18,6 +18,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before any thread exists: this may be the helper that makes sandboxes, started again by the server.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == hearth_sandbox::HELPER_ARG) {
+        hearth_sandbox::run_helper();
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return exit::of_usage(&usage),

@@ -15,6 +15,10 @@ use crate::layout::Layout;
 pub struct Parts {
     pub store: Embedded,
     pub lambda: Arc<Lambda>,
+    /// For the banner.
+    pub isolation: String,
+    /// Ids of the runtimes that functions can use.
+    pub runtimes: Vec<String>,
 }
 
 /// Builds every part.
@@ -53,7 +57,12 @@ pub async fn assemble(
         cause: cause.into(),
     })?;
 
-    Ok(Parts { store, lambda })
+    Ok(Parts {
+        store,
+        lambda,
+        isolation: String::new(),
+        runtimes: Vec::new(),
+    })
 }
 
 async fn open_store(layout: &Layout, clock: &Clock) -> Result<Embedded, StartError> {

@@ -8,6 +8,7 @@
 pub mod assemble;
 pub mod config;
 pub mod error;
+pub mod host;
 pub mod layout;
 pub mod listener;
 pub mod node;
@@ -15,4 +16,4 @@ pub mod node;
 pub use config::{Config, ConfigError};
 pub use error::StartError;
 pub use layout::Layout;
-pub use node::{Drained, Node};
+pub use node::{Drained, Node, Summary};

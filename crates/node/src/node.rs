@@ -1,7 +1,7 @@
 //! One running server, from the lock on its data folder to the end of its drain.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_core::{Shutdown, Tasks};
@@ -21,6 +21,18 @@ pub struct Node {
     parts: Parts,
     tasks: Tasks,
     shutdown: Shutdown,
+}
+
+/// What a server has to say of itself.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Where it listens; the real port when the configured one was 0.
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    /// The level, and in a few words what it means.
+    pub isolation: String,
+    /// Those that functions can use, in the order of the table.
+    pub runtimes: Vec<String>,
 }
 
 /// How a drain ended.
@@ -59,15 +71,14 @@ impl Node {
         })
     }
 
-    /// Where it listens; the real port when the configured one was 0.
     #[must_use]
-    pub fn listen(&self) -> SocketAddr {
-        self.listen
-    }
-
-    #[must_use]
-    pub fn data(&self) -> &Path {
-        self.layout.data()
+    pub fn summary(&self) -> Summary {
+        Summary {
+            listen: self.listen,
+            data: self.layout.data().to_owned(),
+            isolation: self.parts.isolation.clone(),
+            runtimes: self.parts.runtimes.clone(),
+        }
     }
 
     /// Serves until the drain begins.

@@ -1,5 +1,7 @@
 //! `hearth env`: what to export so that AWS tools talk to this server.
 
+use std::net::SocketAddr;
+
 use hearth_node::config::{AuthMode, Config};
 use serde_json::{Map, Value};
 
@@ -10,7 +12,7 @@ use crate::output::{self, Format};
 
 pub fn run(args: &Env) -> Result<Exit, Failure> {
     let config = args.settings.load()?;
-    let variables = variables(&config);
+    let variables = variables(&config, config.listen.value);
     match args.answer.output {
         Format::Json => {
             let members: Map<String, Value> = variables.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
@@ -27,8 +29,8 @@ pub fn run(args: &Env) -> Result<Exit, Failure> {
 
 /// In `open` mode any key will do, and AWS tools want one; in `enforce` mode the user has to bring
 /// one, and secrets are not printed here.
-pub fn variables(config: &Config) -> Vec<(&'static str, String)> {
-    let mut variables = vec![("AWS_ENDPOINT_URL", endpoint_of(config.listen.value))];
+pub fn variables(config: &Config, listen: SocketAddr) -> Vec<(&'static str, String)> {
+    let mut variables = vec![("AWS_ENDPOINT_URL", endpoint_of(listen))];
     if config.auth_mode.value == AuthMode::Open {
         variables.push(("AWS_ACCESS_KEY_ID", "test".to_owned()));
         variables.push(("AWS_SECRET_ACCESS_KEY", "test".to_owned()));

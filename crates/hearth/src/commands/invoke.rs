@@ -5,15 +5,21 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use ureq::http::Method;
 
 use crate::cli::Invoke;
-use crate::client::{Client, Reply, escape};
+use crate::client::{Call, Client, Reply, escape};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
 
 pub fn run(args: &Invoke) -> Result<Exit, Failure> {
-    let payload = payload(&args.payload)?;
-    let reply = Client::of(&args.target)?.post(&path(args), &headers(args), payload)?;
+    let reply = Client::of(&args.target)?.send(Call {
+        service: "lambda",
+        method: Method::POST,
+        path: path(args),
+        headers: headers(args),
+        body: payload(&args.payload)?,
+    })?;
     let log = log_tail(&reply);
     match args.answer.output {
         Format::Table => {

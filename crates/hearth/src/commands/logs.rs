@@ -6,9 +6,10 @@ use std::time::Duration;
 use hearth_core::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ureq::http::Method;
 
 use crate::cli::Logs;
-use crate::client::{Client, escape};
+use crate::client::{Call, Client, escape};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
 
@@ -82,7 +83,14 @@ struct Source {
 impl Source {
     fn of(client: &Client, function: &str) -> Result<Self, Failure> {
         let path = format!("/2015-03-31/functions/{}/configuration", escape(function));
-        let found = client.get(&path)?.json()?;
+        let call = Call {
+            service: "lambda",
+            method: Method::GET,
+            path,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let found = client.send(call)?.json()?;
         let name = found["FunctionName"].as_str().unwrap_or(function);
         let own = format!("/aws/lambda/{name}");
         let group = found["LoggingConfig"]["LogGroup"].as_str().unwrap_or(&own).to_owned();
@@ -121,11 +129,18 @@ impl Source {
         if let Some(token) = token {
             body["nextToken"] = token.into();
         }
-        let headers = [
+        let headers = vec![
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", "Logs_20140328.FilterLogEvents".to_owned()),
         ];
-        match client.post("/", &headers, body.to_string().into_bytes()) {
+        let body = body.to_string().into_bytes();
+        match client.send(Call {
+            service: "logs",
+            method: Method::POST,
+            path: "/".to_owned(),
+            headers,
+            body,
+        }) {
             Ok(reply) => reply.json(),
             Err(failure) if failure.names("ResourceNotFoundException") => Ok(json!({ "events": [] })),
             Err(failure) => Err(failure),

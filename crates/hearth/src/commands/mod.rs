@@ -2,9 +2,11 @@
 
 mod completion;
 mod config;
-mod env;
+mod doctor;
+pub mod env;
 mod invoke;
 pub mod logs;
+mod runtimes;
 mod serve;
 pub mod version;
 
@@ -15,6 +17,8 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args.settings),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Runtimes(args)) => runtimes::run(&args),
         Some(Command::Env(args)) => env::run(&args),
         Some(Command::Invoke(args)) => invoke::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
