@@ -20,7 +20,7 @@ pub enum Error {
     /// The body is JSON of another shape than the operation's.
     #[error("expected the operation's members: {0}")]
     WrongShape(String),
-    /// Constraints of the service's model that do not hold, as `coral` renders them.
+    /// Constraints of the service's model that do not hold (see [`hearth_wire::validation`]).
     #[error("{0}")]
     Constraint(String),
     /// The service code's own refusal of a value.

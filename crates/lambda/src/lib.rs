@@ -11,7 +11,6 @@
 pub mod package;
 
 mod api;
-mod coral;
 mod db;
 mod error;
 mod functions;
@@ -27,7 +26,7 @@ mod tasks;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, CatalogObserver, FunctionCatalog};
+use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, Invoke};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
 use thiserror::Error;
@@ -44,6 +43,12 @@ use crate::tasks::{activation, collect, follow};
 
 /// Packages unpacked at the same time.
 const UNPACKING: usize = 4;
+
+/// The operation `Invoke` of the Lambda API, over the data plane.
+#[must_use]
+pub fn invoke_route(invoke: Arc<dyn Invoke>) -> Route {
+    api::invoke_route(invoke)
+}
 
 /// The control plane.
 pub struct Lambda {
@@ -102,7 +107,8 @@ impl Lambda {
         Ok(lambda)
     }
 
-    /// The operations of the Lambda API, served and not served; `Invoke` is another crate's.
+    /// The operations of the Lambda API, served and not served, except for `Invoke`: it needs the
+    /// data plane, see [`invoke_route`].
     #[must_use]
     pub fn routes(self: &Arc<Self>) -> Vec<Route> {
         api::routes(self)

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use hearth_wire::validation::Violations;
 use regex_lite::{Captures, Regex};
 
 /// A printed pattern and its compiled form.
@@ -31,6 +32,11 @@ impl Pattern {
     /// True when the whole value matches.
     pub(crate) fn matches(&self, value: &str) -> bool {
         self.regex.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+
+    /// Notes a value that does not match.
+    pub(crate) fn check(&self, violations: &mut Violations, path: &str, value: &str) {
+        violations.pattern(path, value, self.text, self.matches(value));
     }
 
     /// The groups of a whole match.

@@ -4,7 +4,7 @@
 //! writer. Listings go through an ordered index under a lock that writers hold for the replacing
 //! alone. Writers of one function are serialised by `functions`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -118,6 +118,13 @@ impl Snapshot {
     /// Every function of every account.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.ordered.read().values().map(Arc::clone).collect()
+    }
+
+    /// The hashes of all packages that functions refer to.
+    pub(crate) fn packages(&self) -> HashSet<String> {
+        let ordered = self.ordered.read();
+        let packages = ordered.values().flat_map(|entry| entry.record.packages());
+        packages.map(|package| package.sha256_hex.clone()).collect()
     }
 
     /// True when a function refers to the package.

@@ -5,9 +5,9 @@
 
 use hearth_model::{AccountId, FunctionKey, FunctionName, Qualifier, Region, arn};
 use hearth_wire::Caller;
+use hearth_wire::validation::Violations;
 use regex_lite::Captures;
 
-use crate::coral::Violations;
 use crate::error::Error;
 use crate::pattern::{NAME_TO_READ, NAME_TO_WRITE, Pattern, QUALIFIER};
 
@@ -67,12 +67,13 @@ impl Target {
 /// Notes what the model refuses: the qualifier before the name, as the service does.
 pub(crate) fn check(violations: &mut Violations, used: Use, name: Option<&str>, qualifier: Option<&str>) {
     if let Some(qualifier) = qualifier {
-        violations.pattern("qualifier", qualifier, &QUALIFIER);
-        violations.length("qualifier", qualifier, 1, 128);
+        QUALIFIER.check(violations, "qualifier", qualifier);
+        violations.length("qualifier", qualifier, 1..=128);
     }
-    if let Some(name) = violations.required("functionName", name) {
-        violations.pattern("functionName", name, used.pattern());
-        violations.length("functionName", name, 1, used.length_max());
+    violations.required("functionName", name.as_ref());
+    if let Some(name) = name {
+        used.pattern().check(violations, "functionName", name);
+        violations.length("functionName", name, 1..=used.length_max());
     }
 }
 

@@ -3,12 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use hearth_model::Architecture;
+use hearth_wire::validation::{self, Violations};
 
 use crate::api::members::Members;
-use crate::coral::{self, Violations};
 use crate::error::Error;
 use crate::record::Text;
-use hearth_model::Architecture;
 
 /// Where the code comes from, as the client has it.
 #[derive(Debug, Default)]
@@ -60,9 +60,10 @@ pub(crate) fn check_architectures(violations: &mut Violations, list: Option<&[St
     let Some(list) = list else {
         return;
     };
-    violations.count("architectures", list, 1, 1);
-    let constraints = [coral::enum_set(ARCHITECTURES), "Member must not be null".to_owned()];
-    violations.items("architectures", list, &constraints, |item| ARCHITECTURES.contains(&item));
+    violations.size("architectures", &validation::list(list), list.len(), 1..=1);
+    let constraints = [validation::one_of(ARCHITECTURES), "Member must not be null".to_owned()];
+    let all_good = list.iter().all(|item| ARCHITECTURES.contains(&item.as_str()));
+    violations.items("architectures", list, &constraints, all_good);
 }
 
 /// The one architecture of a list that passed [`check_architectures`].

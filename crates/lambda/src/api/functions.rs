@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hearth_wire::validation::Violations;
 use hearth_wire::{ApiError, Request, Response};
 use http::StatusCode;
 use serde::Serialize;
@@ -12,7 +13,6 @@ use crate::api::code::{self, CodeSource};
 use crate::api::configuration::{self, FunctionConfiguration, View};
 use crate::api::members::Members;
 use crate::api::settings::Settings;
-use crate::coral::Violations;
 use crate::error::Error;
 use crate::ops::create_function::{self, CreateFunction};
 use crate::ops::list_functions::{self, ListFunctions};
@@ -22,12 +22,27 @@ use crate::ops::{delete_function, download, get_function};
 use crate::pattern::MASTER_REGION;
 use crate::target::{self, Use};
 
+/// Bytes of a body that takes about a millisecond to read.
+const LARGE: usize = 512 * 1024;
+
 const PACKAGE_TYPES: &[&str] = &["Zip", "Image"];
 
 pub(super) async fn create(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
-    let wish = parse_create(&request)?;
+    let (request, wish) = parsed(request, parse_create).await?;
     let entry = create_function::run(&lambda, &request.caller, wish).await?;
     Response::json(StatusCode::CREATED, &configuration::render(&entry, None, View::Whole))
+}
+
+/// Reads a request that may bring a package: a large one off the async threads, where invocations
+/// run.
+async fn parsed<T: Send + 'static>(
+    request: Request,
+    parse: fn(&Request) -> Result<T, Error>,
+) -> Result<(Request, T), ApiError> {
+    let is_large = request.body.len() > LARGE;
+    let work = move || parse(&request).map(|wish| (request, wish));
+    let parsed = if is_large { tokio::task::spawn_blocking(work).await } else { Ok(work()) };
+    Ok(parsed.map_err(|e| ApiError::internal(format!("failed to read a request: {e}")))??)
 }
 
 fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
@@ -37,7 +52,7 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
     target::check(&mut violations, Use::Write, name.as_deref(), None);
     let settings = Settings::take(&mut members, &mut violations)?;
     if settings.role.is_none() {
-        violations.missing("role");
+        violations.required::<String>("role", None);
     }
     settings.check(&mut violations);
     let code = match members.take_members("Code")? {
@@ -47,7 +62,7 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
             source
         }
         None => {
-            violations.missing("code");
+            violations.required::<CodeSource>("code", None);
             CodeSource::default()
         }
     };
@@ -55,7 +70,7 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
     code::check_architectures(&mut violations, architectures.as_deref());
     let package_type: Option<String> = members.take("PackageType")?;
     if let Some(package_type) = &package_type {
-        violations.one_of("packageType", package_type, PACKAGE_TYPES);
+        violations.enum_set("packageType", package_type, PACKAGE_TYPES);
     }
     let wish = CreateFunction {
         name: name.unwrap_or_default(),
@@ -70,12 +85,13 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
         tenancy: members.take_raw("TenancyConfig").is_some(),
     };
     members.finish()?;
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
+    wish.settings.check_environment()?;
     Ok(wish)
 }
 
 pub(super) async fn update_code(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
-    let wish = parse_update_code(&request)?;
+    let (request, wish) = parsed(request, parse_update_code).await?;
     let shown = match update_function_code::run(&lambda, &request.caller, wish).await? {
         Updated::Done(entry) => configuration::render(&entry, None, View::Whole),
         Updated::WouldBe(entry, record) => configuration::render_record(&entry, &record, None, View::Whole),
@@ -100,7 +116,7 @@ fn parse_update_code(request: &Request) -> Result<UpdateFunctionCode, Error> {
         revision_id: take_revision(&mut members)?,
     };
     members.finish()?;
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
     Ok(wish)
 }
 
@@ -119,7 +135,8 @@ fn parse_update_configuration(request: &Request) -> Result<UpdateFunctionConfigu
     settings.check(&mut violations);
     let revision_id = take_revision(&mut members)?;
     members.finish()?;
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
+    settings.check_environment()?;
     Ok(UpdateFunctionConfiguration {
         name: name.to_owned(),
         settings,
@@ -195,7 +212,7 @@ fn named(request: &Request) -> Result<(&str, Option<&str>), Error> {
     let (name, qualifier) = (request.label("FunctionName"), request.query("Qualifier"));
     let mut violations = Violations::new();
     target::check(&mut violations, Use::Read, Some(name), qualifier);
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
     Ok((name, qualifier))
 }
 
@@ -223,18 +240,18 @@ fn parse_list(request: &Request) -> Result<ListFunctions, Error> {
     let mut violations = Violations::new();
     let region = request.query("MasterRegion");
     if let Some(region) = region {
-        violations.pattern("masterRegion", region, &MASTER_REGION);
+        MASTER_REGION.check(&mut violations, "masterRegion", region);
     }
     let version = request.query("FunctionVersion");
     if let Some(version) = version {
-        violations.one_of("functionVersion", version, &["ALL"]);
+        violations.enum_set("functionVersion", version, &["ALL"]);
     }
     let limit =
         request.query("MaxItems").map(|text| text.parse::<i64>().map_err(|_| not_a_number(text))).transpose()?;
     if let Some(limit) = limit {
-        violations.range("maxItems", limit, 1, 10_000);
+        violations.range("maxItems", limit, 1..=10_000);
     }
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
     Ok(ListFunctions {
         all_versions: version.is_some(),
         master_region: region.map(ToOwned::to_owned),

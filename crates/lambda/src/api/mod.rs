@@ -6,6 +6,7 @@
 mod account;
 mod code_link;
 mod functions;
+mod invoke;
 mod tags;
 mod timestamp;
 mod unserved;
@@ -18,6 +19,7 @@ pub(crate) mod settings;
 use std::sync::Arc;
 
 use hearth_core::TaskKind;
+use hearth_model::Invoke;
 use hearth_wire::rest_json::{Oversize, Route};
 use hearth_wire::{ApiError, Handler, Request, Response, handler};
 use http::Method;
@@ -29,7 +31,7 @@ use crate::Lambda;
 /// section 4.
 const BODY_WITH_PACKAGE_MAX: usize = 70_167_211;
 
-/// Every operation but `Invoke`, which another crate serves.
+/// Every operation but `Invoke`, which needs the data plane: see [`invoke_route`].
 pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     let state = || Arc::clone(lambda);
     let with_package = |route: Route| {
@@ -76,6 +78,11 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     ];
     routes.extend(unserved::routes());
     routes
+}
+
+/// `Invoke`, which runs functions through the data plane.
+pub(crate) fn invoke_route(invoke: Arc<dyn Invoke>) -> Route {
+    invoke::route(invoke)
 }
 
 /// Hearth's own paths.

@@ -1,11 +1,11 @@
 //! The members that CreateFunction and UpdateFunctionConfiguration share.
 
+use hearth_wire::validation::{self, Violations};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::api::members::Members;
-use crate::coral::{self, Violations};
 use crate::error::Error;
 use crate::pattern::{
     ANY_ARN, ENVIRONMENT_KEY, HANDLER, LAYER_VERSION_ARN, LOG_GROUP, Pattern, ROLE, SECURITY_GROUP_ID, SUBNET_ID,
@@ -94,7 +94,7 @@ impl Settings {
     pub(crate) fn take(members: &mut Members<'_>, violations: &mut Violations) -> Result<Self, Error> {
         let storage = members.take::<EphemeralStorage>("EphemeralStorage")?;
         if storage.as_ref().is_some_and(|storage| storage.size.is_none()) {
-            violations.missing("ephemeralStorage.size");
+            violations.required::<i64>("ephemeralStorage.size", None);
         }
         let environment = members.take::<Environment>("Environment")?;
         let file_systems = members.take::<Vec<IgnoredAny>>("FileSystemConfigs")?;
@@ -124,75 +124,81 @@ impl Settings {
     /// Notes what the model refuses.
     pub(crate) fn check(&self, violations: &mut Violations) {
         if let Some(role) = &self.role {
-            violations.pattern("role", role, &ROLE);
+            ROLE.check(violations, "role", role);
         }
         if let Some(handler) = self.handler.as_deref() {
-            violations.length("handler", handler, 0, 128);
-            violations.pattern("handler", handler, &HANDLER);
+            violations.length("handler", handler, 0..=128);
+            HANDLER.check(violations, "handler", handler);
         }
         if let Some(description) = &self.description {
-            violations.length("description", description, 0, 256);
+            violations.length("description", description, 0..=256);
         }
         if let Some(timeout) = self.timeout {
-            violations.range("timeout", timeout, 1, 900);
+            violations.range("timeout", timeout, 1..=900);
         }
         if let Some(memory) = self.memory_size {
-            violations.range("memorySize", memory, 128, 32_768);
+            violations.range("memorySize", memory, 128..=32_768);
         }
         if let Some(size) = self.storage_size {
-            violations.range("ephemeralStorage.size", size, 512, 10_240);
+            violations.range("ephemeralStorage.size", size, 512..=10_240);
         }
-        self.check_environment(violations);
         self.check_choices(violations);
         self.check_arns(violations);
         self.check_vpc(violations);
     }
 
-    fn check_environment(&self, violations: &mut Violations) {
-        let keys = self.environment.iter().flat_map(|variables| &variables.0).map(|(key, _)| key);
-        if !keys.into_iter().all(|key| ENVIRONMENT_KEY.matches(key)) {
-            // The model marks the map as sensitive: its value is not repeated.
-            let constraint = coral::matching(&ENVIRONMENT_KEY);
-            violations
-                .add_secret("environment.variables", format_args!("Map keys must satisfy constraint: [{constraint}]"));
+    /// The one defect that is told alone: its value may be secret, and is left out of the text.
+    ///
+    /// # Errors
+    /// A key that is not of the model's form.
+    pub(crate) fn check_environment(&self) -> Result<(), Error> {
+        let mut keys = self.environment.iter().flat_map(|variables| &variables.0).map(|(key, _)| key);
+        if keys.all(|key| ENVIRONMENT_KEY.matches(key)) {
+            return Ok(());
         }
+        Err(Error::Constraint(format!(
+            "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map keys \
+             must satisfy constraint: [{}]",
+            validation::matching(ENVIRONMENT_KEY.text())
+        )))
     }
 
     fn check_choices(&self, violations: &mut Violations) {
         if let Some(mode) = &self.tracing_mode {
-            violations.one_of("tracingConfig.mode", mode, TRACING_MODES);
+            violations.enum_set("tracingConfig.mode", mode, TRACING_MODES);
         }
         if let Some(moment) = &self.snap_start {
-            violations.one_of("snapStart.applyOn", moment, SNAP_START_MOMENTS);
+            violations.enum_set("snapStart.applyOn", moment, SNAP_START_MOMENTS);
         }
         let Some(logging) = &self.logging else {
             return;
         };
         if let Some(format) = &logging.log_format {
-            violations.one_of("loggingConfig.logFormat", format, LOG_FORMATS);
+            violations.enum_set("loggingConfig.logFormat", format, LOG_FORMATS);
         }
         if let Some(level) = &logging.application_log_level {
-            violations.one_of("loggingConfig.applicationLogLevel", level, APPLICATION_LEVELS);
+            violations.enum_set("loggingConfig.applicationLogLevel", level, APPLICATION_LEVELS);
         }
         if let Some(level) = &logging.system_log_level {
-            violations.one_of("loggingConfig.systemLogLevel", level, SYSTEM_LEVELS);
+            violations.enum_set("loggingConfig.systemLogLevel", level, SYSTEM_LEVELS);
         }
         if let Some(group) = &logging.log_group {
-            violations.length("loggingConfig.logGroup", group, 1, 512);
-            violations.pattern("loggingConfig.logGroup", group, &LOG_GROUP);
+            violations.length("loggingConfig.logGroup", group, 1..=512);
+            LOG_GROUP.check(violations, "loggingConfig.logGroup", group);
         }
     }
 
     fn check_arns(&self, violations: &mut Violations) {
         if let Some(arn) = &self.kms_key_arn {
             // Sic: the service lowers the first letter alone.
-            violations.pattern("kMSKeyArn", arn, &ANY_ARN);
+            ANY_ARN.check(violations, "kMSKeyArn", arn);
         }
         if let Some(arn) = &self.dead_letter_arn {
-            violations.pattern("deadLetterConfig.targetArn", arn, &ANY_ARN);
+            ANY_ARN.check(violations, "deadLetterConfig.targetArn", arn);
         }
         let good = |arn: &str| (1..=2_048).contains(&arn.len()) && LAYER_VERSION_ARN.matches(arn);
-        violations.items("layers", &self.layers, &item_constraints(2_048, 1, &LAYER_VERSION_ARN), good);
+        let constraints = item_constraints(2_048, 1, &LAYER_VERSION_ARN);
+        violations.items("layers", &self.layers, &constraints, self.layers.iter().all(|arn| good(arn)));
     }
 
     fn check_vpc(&self, violations: &mut Violations) {
@@ -202,9 +208,9 @@ impl Settings {
         ];
         for (path, list, max, pattern) in lists {
             if let Some(list) = list {
-                violations.count(path, list, 0, max);
-                let good = |id: &str| id.len() <= 1_024 && pattern.matches(id);
-                violations.items(path, list, &item_constraints(1_024, 0, pattern), good);
+                violations.size(path, &validation::list(list), list.len(), 0..=max);
+                let all_good = list.iter().all(|id| id.len() <= 1_024 && pattern.matches(id));
+                violations.items(path, list, &item_constraints(1_024, 0, pattern), all_good);
             }
         }
     }
@@ -212,9 +218,9 @@ impl Settings {
 
 fn item_constraints(max: usize, min: usize, pattern: &Pattern) -> [String; 4] {
     [
-        format!("Member must have length less than or equal to {max}"),
-        format!("Member must have length greater than or equal to {min}"),
-        coral::matching(pattern),
+        validation::at_most_long(max),
+        validation::at_least_long(min),
+        validation::matching(pattern.text()),
         "Member must not be null".to_owned(),
     ]
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hearth_wire::validation::Violations;
 use hearth_wire::{ApiError, Request, Response};
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::Lambda;
 use crate::api::members::Members;
-use crate::coral::Violations;
 use crate::error::Error;
 use crate::ops::tags;
 use crate::pattern::TAGGABLE;
@@ -31,9 +31,7 @@ pub(super) async fn add(lambda: Arc<Lambda>, request: Request) -> Result<Respons
     let wanted: Option<BTreeMap<String, String>> = members.take("Tags")?;
     members.finish()?;
     let mut violations = Violations::new();
-    if wanted.is_none() {
-        violations.missing("tags");
-    }
+    violations.required("tags", wanted.as_ref());
     let resource = resource(&request, &mut violations)?;
     tags::add(&lambda, &request.caller, resource, wanted.unwrap_or_default()).await?;
     Ok(Response::empty(StatusCode::NO_CONTENT))
@@ -43,7 +41,7 @@ pub(super) async fn remove(lambda: Arc<Lambda>, request: Request) -> Result<Resp
     let keys: Vec<String> = request.query_all("tagKeys").map(ToOwned::to_owned).collect();
     let mut violations = Violations::new();
     if keys.is_empty() {
-        violations.missing("tagKeys");
+        violations.required::<String>("tagKeys", None);
     }
     let resource = resource(&request, &mut violations)?;
     tags::remove(&lambda, &request.caller, resource, &keys).await?;
@@ -53,8 +51,8 @@ pub(super) async fn remove(lambda: Arc<Lambda>, request: Request) -> Result<Resp
 /// The resource's ARN, once everything noted so far and its own constraints hold.
 fn resource<'r>(request: &'r Request, violations: &mut Violations) -> Result<&'r str, Error> {
     let resource = request.label("Resource");
-    violations.pattern("resource", resource, &TAGGABLE);
-    violations.length("resource", resource, 1, 256);
-    std::mem::take(violations).finish()?;
+    TAGGABLE.check(violations, "resource", resource);
+    violations.length("resource", resource, 1..=256);
+    std::mem::take(violations).finish_with(Error::Constraint)?;
     Ok(resource)
 }

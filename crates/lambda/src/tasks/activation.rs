@@ -85,8 +85,8 @@ async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Arc<CodeDir>, E
         let edit = |now: &Entry| ended(begun, now, failure.as_ref(), lambda.random.uuid().to_string());
         let superseded = || Error::FunctionNotFound { arn: begun.arn.clone() };
         match lambda.functions.change(&begun.key, code.clone(), superseded, edit).await {
-            // Another change or a deletion has taken over.
-            Ok(_) | Err(Error::FunctionNotFound { .. }) => return,
+            // The package before may be unused now. Or another change or a deletion has taken over.
+            Ok(_) | Err(Error::FunctionNotFound { .. }) => return lambda.collector.nudge(),
             Err(error) => {
                 tracing::error!(function = %begun.key.name, %error, "an activation could not be stored, trying again");
             }

@@ -1,11 +1,11 @@
 //! Removes packages and unpacked trees that no function refers to.
 //!
-//! A reconciler: it looks at what is there, on a timer and on a nudge, and may be stopped anywhere.
-//! Trees go at once. A stored package goes when nothing has referred to it for a quarter of an
-//! hour: a link to it may still be good, an upload of another process under way, or the same code
-//! deployed again.
+//! A reconciler: it looks at what is there, on a nudge and on a timer, and may be stopped anywhere.
+//! Trees go at once, or when the last environment lets go of them. A stored package goes when
+//! nothing has referred to it for a quarter of an hour: a link to it may still be good, an upload
+//! of another process under way, or the same code deployed again. With nothing to do it rests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,7 +15,12 @@ use tokio::sync::Notify;
 
 use crate::Lambda;
 
-const INTERVAL: Duration = Duration::from_secs(60);
+/// From a nudge to the look, so that a hundred deletions cost one.
+const SETTLING: Duration = Duration::from_secs(1);
+/// Between looks while something waits to be removed.
+const BUSY: Duration = Duration::from_secs(60);
+/// Between looks otherwise: uploads that ended without a function are rare.
+const RESTING: Duration = Duration::from_secs(60 * 60);
 const GRACE_MS: i64 = 15 * 60 * 1_000;
 
 /// Wakes the collector.
@@ -25,6 +30,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
+    /// Something may be unused now.
     pub(crate) fn nudge(&self) {
         self.nudged.notify_one();
     }
@@ -36,29 +42,43 @@ pub(crate) fn start(lambda: &Arc<Lambda>) {
     let weak = Arc::downgrade(lambda);
     lambda.tasks.spawn(TaskKind::Reconciler, "lambda package collector", async move {
         let mut unreferenced = Unreferenced::default();
+        // A first look soon after the start: a crash may have left something.
+        let mut rest = BUSY;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = collector.nudged.notified() => {}
+                () = tokio::time::sleep(rest) => {}
+                () = collector.nudged.notified() => tokio::time::sleep(SETTLING).await,
             }
             let Some(lambda) = Weak::upgrade(&weak) else {
                 return;
             };
-            if let Err(error) = collect(&lambda, &mut unreferenced).await {
-                tracing::warn!(%error, "unused packages could not be collected, trying again in {INTERVAL:?}");
-            }
+            rest = match collect(&lambda, &mut unreferenced).await {
+                Ok(Remaining::Nothing) => RESTING,
+                Ok(Remaining::Some) => BUSY,
+                Err(error) => {
+                    tracing::warn!(%error, "unused packages could not be collected, trying again in {BUSY:?}");
+                    BUSY
+                }
+            };
         }
     });
 }
 
-/// Since when each package was found without a function, in Unix milliseconds.
-type Unreferenced = HashMap<String, i64>;
+/// Whether something unused is left for a later look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remaining {
+    Nothing,
+    Some,
+}
 
-async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreferenced) -> Result<(), StoreError> {
-    collect_trees(Arc::clone(lambda)).await;
+/// Since when each package was found without a function, in Unix milliseconds.
+pub(crate) type Unreferenced = HashMap<String, i64>;
+
+pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreferenced) -> Result<Remaining, StoreError> {
+    let referenced = lambda.functions.snapshot.packages();
     let now_ms = lambda.clock.now_ms();
     let stored = lambda.db.list_packages().await?;
-    let lonely: Vec<_> = stored.into_iter().filter(|hash| !lambda.functions.snapshot.refers_to(hash)).collect();
+    let lonely: HashSet<_> = stored.into_iter().filter(|hash| !referenced.contains(hash)).collect();
     unreferenced.retain(|hash, _| lonely.contains(hash));
     for hash in lonely {
         let since_ms = *unreferenced.entry(hash.clone()).or_insert(now_ms);
@@ -67,7 +87,8 @@ async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreferenced) -> Resul
             unreferenced.remove(&hash);
         }
     }
-    Ok(())
+    let trees = collect_trees(Arc::clone(lambda), referenced).await;
+    Ok(if unreferenced.is_empty() { trees } else { Remaining::Some })
 }
 
 /// Looks again with the package's stripe held: an upload may have come in between.
@@ -80,20 +101,20 @@ async fn delete(lambda: &Lambda, sha256_hex: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn collect_trees(lambda: Arc<Lambda>) {
+/// A function that begins to refer to a tree meanwhile finds it, or unpacks it again.
+async fn collect_trees(lambda: Arc<Lambda>, referenced: HashSet<String>) -> Remaining {
     let work = move || {
-        let collected = lambda.packages.cache.collect(|sha256_hex| lambda.functions.snapshot.refers_to(sha256_hex));
-        if let Err(error) = collected {
-            tracing::warn!(%error, "unused package trees could not be collected");
+        let collected = lambda.packages.cache.collect(|sha256_hex| referenced.contains(sha256_hex));
+        match collected {
+            // More trees than packages in use: environments hold old ones still.
+            Ok(collected) if collected.kept > referenced.len() => Remaining::Some,
+            Ok(_) => Remaining::Nothing,
+            Err(error) => {
+                tracing::warn!(%error, "unused package trees could not be collected");
+                Remaining::Some
+            }
         }
     };
     // It fails only while the runtime stops.
-    let _ = tokio::task::spawn_blocking(work).await;
-}
-
-#[cfg(test)]
-pub(crate) async fn collect_now(lambda: &Arc<Lambda>, unreferenced: &mut HashMap<String, i64>) {
-    if let Err(error) = collect(lambda, unreferenced).await {
-        unreachable!("{error}");
-    }
+    tokio::task::spawn_blocking(work).await.unwrap_or(Remaining::Some)
 }

@@ -7,7 +7,7 @@ use hearth_model::Lookup;
 use super::*;
 use crate::db::{Db, Precondition};
 use crate::record::Status;
-use crate::tasks::collect;
+use crate::tasks::collect::{Remaining, collect};
 
 fn db(world: &World) -> Db {
     Db::new(Arc::new(world.store.clone()), Arc::new(world.store.clone()))
@@ -147,17 +147,17 @@ async fn packages_are_collected_when_nothing_refers_to_them_for_long() {
     world.make("f").await;
     let hash = world.record("f").latest.config.package.sha256_hex;
     let tree = world.dir.path().join("code").join(&hash);
-    collect::collect_now(&world.lambda, &mut seen).await;
+    assert_eq!(collect(&world.lambda, &mut seen).await.unwrap(), Remaining::Nothing);
     assert!(tree.exists());
     world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
-    collect::collect_now(&world.lambda, &mut seen).await;
+    assert_eq!(collect(&world.lambda, &mut seen).await.unwrap(), Remaining::Some);
     assert!(!tree.exists(), "a tree goes at once");
-    assert_eq!(db(&world).list_packages().await.unwrap(), [hash.clone()], "a package stays for its links");
+    assert_eq!(db(&world).list_packages().await.unwrap(), std::slice::from_ref(&hash), "a package stays for its links");
     world.clock.advance_ms(14 * 60 * 1_000);
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     assert_eq!(db(&world).list_packages().await.unwrap().len(), 1);
     world.clock.advance_ms(60 * 1_000);
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     assert!(db(&world).list_packages().await.unwrap().is_empty());
 }
 
@@ -167,12 +167,12 @@ async fn a_package_in_use_again_starts_its_grace_anew() {
     let mut seen = HashMap::new();
     world.make("f").await;
     world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     world.make("g").await;
     world.clock.advance_ms(20 * 60 * 1_000);
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     world.expect("DELETE", "/2015-03-31/functions/g", Value::Null, 204).await;
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     assert_eq!(db(&world).list_packages().await.unwrap().len(), 1);
 }
 
@@ -182,11 +182,11 @@ async fn an_upload_in_flight_is_not_collected() {
     let mut seen = HashMap::new();
     let zip = Bytes::from(package("in flight"));
     let held = crate::ops::code::store(&world.lambda, zip).await.unwrap();
-    collect::collect_now(&world.lambda, &mut seen).await;
+    collect(&world.lambda, &mut seen).await.unwrap();
     world.clock.advance_ms(60 * 60 * 1_000);
     // The collector waits for the upload; what it finds then is a function that refers to it.
     let lambda = Arc::clone(&world.lambda);
-    let collecting = tokio::spawn(async move { collect::collect_now(&lambda, &mut seen).await });
+    let collecting = tokio::spawn(async move { collect(&lambda, &mut seen).await.unwrap() });
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -197,4 +197,19 @@ async fn an_upload_in_flight_is_not_collected() {
     drop(held);
     collecting.await.unwrap();
     assert_eq!(db(&world).list_packages().await.unwrap(), [hash]);
+}
+
+#[tokio::test]
+async fn a_tree_that_is_still_used_waits() {
+    let world = World::new().await;
+    let mut seen = HashMap::new();
+    world.make("f").await;
+    let Lookup::Ready(running) = world.lambda.catalog().lookup(&key("f"), None) else { panic!("active") };
+    world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
+    assert_eq!(collect(&world.lambda, &mut seen).await.unwrap(), Remaining::Some);
+    assert!(running.code.path().join("app.py").exists(), "an environment runs it");
+    let tree = running.code.path().to_owned();
+    drop(running);
+    collect(&world.lambda, &mut seen).await.unwrap();
+    assert!(!tree.exists());
 }

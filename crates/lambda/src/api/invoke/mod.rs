@@ -14,10 +14,10 @@ use hearth_model::{
     FunctionError, FunctionKey, FunctionName, Invocation, Invoke, InvokeError, Outcome, Qualifier, ThrottleReason,
 };
 use hearth_wire::rest_json::{Oversize, Route};
+use hearth_wire::validation::Violations;
 use hearth_wire::{ApiError, Fault, Request, Response, handler};
 use http::{Method, StatusCode};
 
-use crate::coral::Violations;
 use crate::error::Error;
 use crate::target::{self, Use};
 
@@ -87,7 +87,7 @@ fn function(request: &Request) -> Result<(FunctionKey, Option<Qualifier>), Error
     }
     let mut violations = Violations::new();
     target::check(&mut violations, Use::Read, Some(name), qualifier);
-    violations.finish()?;
+    violations.finish_with(Error::Constraint)?;
     let target = target::resolve(&request.caller, Use::Read, name, qualifier, "InvokeFunction")?;
     let qualifier = target.parsed_qualifier();
     Ok((target.key, qualifier))
@@ -104,12 +104,8 @@ fn kind(request: &Request) -> Result<Kind, ApiError> {
         .into()),
         Some(other) => {
             let mut violations = Violations::new();
-            violations.add(
-                other,
-                "invocationType",
-                "Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
-            );
-            Err(violations.finish().err().map_or_else(|| ApiError::internal("no violation"), Into::into))
+            violations.enum_set("invocationType", other, &["Event", "RequestResponse", "DryRun"]);
+            violations.finish().map(|()| Kind::RequestResponse)
         }
     }
 }
@@ -120,8 +116,8 @@ fn wants_log_tail(request: &Request) -> Result<bool, Error> {
         Some("Tail") => Ok(true),
         Some(other) => {
             let mut violations = Violations::new();
-            violations.add(other, "logType", "Member must satisfy enum value set: [None, Tail]");
-            violations.finish().map(|()| false)
+            violations.enum_set("logType", other, &["None", "Tail"]);
+            violations.finish_with(Error::Constraint).map(|()| false)
         }
     }
 }
@@ -132,9 +128,7 @@ fn client_context(request: &Request) -> Result<Option<String>, ApiError> {
         return Ok(None);
     };
     if encoded.len() > CLIENT_CONTEXT_MAX {
-        return Err(invalid_content(format!(
-            "Client context must be no more than {CLIENT_CONTEXT_MAX} bytes."
-        )));
+        return Err(invalid_content(format!("Client context must be no more than {CLIENT_CONTEXT_MAX} bytes.")));
     }
     let decoded = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = decoded.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());

@@ -42,10 +42,9 @@ fn describe(body: &[u8], error: &serde_json::Error) -> String {
             let token: Vec<u8> = body[start..].iter().copied().take_while(u8::is_ascii_alphanumeric).collect();
             format!("Unrecognized token '{}': was expecting {EXPECTED}", String::from_utf8_lossy(&token))
         }
-        b if b.is_ascii() => format!(
-            "Unexpected character ('{}' (code {b})): expected a valid value {EXPECTED}",
-            char::from(b)
-        ),
+        b if b.is_ascii() => {
+            format!("Unexpected character ('{}' (code {b})): expected a valid value {EXPECTED}", char::from(b))
+        }
         b => match first_bad_byte(body) {
             Some(bad) if bad <= at => format!("Invalid UTF-8 start byte 0x{:x}", body[bad]),
             _ => format!("Unexpected character ((CTRL-CHAR, code {b})): expected a valid value {EXPECTED}"),
