@@ -77,7 +77,7 @@ class Channel {
 
   drained(then) {
     if (this.socket.writableLength === 0) then();
-    else this.socket.once('drain', then).ref();
+    else this.socket.ref().write(Buffer.alloc(0), then);
   }
 
   received(buffer, count) {

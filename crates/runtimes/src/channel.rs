@@ -1,0 +1,305 @@
+//! The lean channel between the server and our own bootstraps: frames over a connected Unix stream socket.
+//!
+//! It replaces the HTTP Runtime API where both ends are ours, and carries the same things. Every frame is a big-endian
+//! `u32` length of what follows, a kind byte, and a payload; `docs/develop/runtime-channel.md` specifies it. Bytes from
+//! a runtime are hostile: the [`Decoder`] accepts any split of them, bounds what it buffers, and never panics.
+
+use bytes::Bytes;
+
+use crate::frames::Inbox;
+
+/// Kinds of frames, as they stand on the wire.
+mod kind {
+    pub(super) const INVOKE: u8 = 1;
+    pub(super) const READY: u8 = 16;
+    pub(super) const INIT_ERROR: u8 = 17;
+    pub(super) const RESPONSE: u8 = 18;
+    pub(super) const ERROR: u8 = 19;
+}
+
+/// The longest frame that is read past rather than taken as the end of the channel: a streamed response's maximum and some.
+pub const DEFAULT_MAX_FRAME: usize = 201 * 1024 * 1024;
+
+/// The largest response body that Lambda passes on.
+pub const DEFAULT_MAX_BODY: usize = 6 * 1024 * 1024 + 100;
+
+/// What goes in front of a body (two strings of at most 64 KiB, and their lengths).
+const MAX_HEAD: usize = 2 * (2 + u16::MAX as usize);
+
+/// What the runtime is told about one invocation, apart from the event. An empty string means "absent".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Invocation<'a> {
+    /// Milliseconds since the epoch.
+    pub deadline_ms: u64,
+    pub request_id: &'a str,
+    pub invoked_arn: &'a str,
+    pub trace_id: &'a str,
+    /// JSON.
+    pub client_context: &'a str,
+    /// JSON.
+    pub cognito_identity: &'a str,
+    pub tenant_id: &'a str,
+}
+
+/// Why an invocation cannot be written as a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    #[error("{field} has {length} bytes, expected at most 65535")]
+    FieldTooLong { field: &'static str, length: usize },
+    #[error("event has {length} bytes, which no frame can hold")]
+    EventTooLong { length: usize },
+}
+
+/// Appends everything of an INVOKE frame that comes before the event. The event's bytes follow as they are.
+pub fn invoke_head(invocation: &Invocation<'_>, event_len: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let fields = [
+        ("request id", invocation.request_id),
+        ("invoked function ARN", invocation.invoked_arn),
+        ("trace id", invocation.trace_id),
+        ("client context", invocation.client_context),
+        ("cognito identity", invocation.cognito_identity),
+        ("tenant id", invocation.tenant_id),
+    ];
+    let mut length = 1 + 8;
+    for (field, text) in fields {
+        if text.len() > usize::from(u16::MAX) {
+            return Err(EncodeError::FieldTooLong { field, length: text.len() });
+        }
+        length += 2 + text.len();
+    }
+    let total =
+        u32::try_from(length.saturating_add(event_len)).map_err(|_| EncodeError::EventTooLong { length: event_len })?;
+    out.reserve(4 + length);
+    out.extend_from_slice(&total.to_be_bytes());
+    out.push(kind::INVOKE);
+    out.extend_from_slice(&invocation.deadline_ms.to_be_bytes());
+    for (_, text) in fields {
+        // The lengths were checked above, so the cast keeps every bit.
+        out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
+    Ok(())
+}
+
+/// What a runtime says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromRuntime {
+    /// Init is finished, and the runtime waits for its first event.
+    Ready,
+    /// Init failed; the runtime is about to exit. `body` is the error document.
+    InitError { error_type: String, body: Bytes },
+    /// The handler's result. The runtime waits for its next event.
+    Response { request_id: String, body: Bytes },
+    /// The handler failed; `body` is the error document. The runtime waits for its next event, unless it exits.
+    Error { request_id: String, error_type: String, body: Bytes },
+    /// A result or an error document longer than the limit; its bytes were dropped. `size` is the body's length.
+    Oversized { request_id: String, size: usize },
+}
+
+/// Why a channel cannot be read any further. The runtime has to go.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("runtime sent a frame of {length} bytes, expected at most {max}")]
+    TooLong { length: usize, max: usize },
+    #[error("runtime sent a frame without a kind")]
+    Empty,
+    #[error("runtime sent a frame of unknown kind {kind}")]
+    UnknownKind { kind: u8 },
+    #[error("runtime sent a frame of kind {kind} that ends within its header")]
+    Truncated { kind: u8 },
+    #[error("runtime sent a request id that is not UTF-8")]
+    NotText,
+}
+
+/// Takes frames of a runtime apart.
+///
+/// Bytes go in through [`Decoder::feed`] or, without a copy, through [`Decoder::buffer`]; frames come out of
+/// [`Decoder::next`]. After an error it answers nothing but that error.
+#[derive(Debug)]
+pub struct Decoder {
+    inbox: Inbox,
+    max_frame: usize,
+    max_body: usize,
+    skipping: Option<Skipping>,
+    broken: Option<DecodeError>,
+}
+
+/// A frame whose body is being dropped.
+#[derive(Debug)]
+struct Skipping {
+    left: usize,
+    request_id: String,
+    size: usize,
+}
+
+/// The parts in front of a body, and where the body begins within the frame (kind byte included).
+struct Head {
+    request_id: String,
+    error_type: String,
+    body_at: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(DEFAULT_MAX_FRAME, DEFAULT_MAX_BODY)
+    }
+}
+
+impl Decoder {
+    /// `max_frame` bounds what a runtime may send at all, `max_body` what is kept of it; both in bytes.
+    #[must_use]
+    pub fn new(max_frame: usize, max_body: usize) -> Self {
+        Self {
+            inbox: Inbox::default(),
+            max_frame,
+            max_body,
+            skipping: None,
+            broken: None,
+        }
+    }
+
+    /// The buffer to append to (as by `try_read_buf`); call [`Decoder::next`] after each read.
+    pub fn buffer(&mut self) -> &mut bytes::BytesMut {
+        self.inbox.buffer()
+    }
+
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.inbox.feed(bytes);
+    }
+
+    /// The next whole frame, or `None` when more bytes are needed.
+    #[allow(clippy::should_implement_trait)] // An iterator would end at `None`; this goes on.
+    pub fn next(&mut self) -> Result<Option<FromRuntime>, DecodeError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.step().inspect_err(|error| self.broken = Some(error.clone()))
+    }
+
+    fn step(&mut self) -> Result<Option<FromRuntime>, DecodeError> {
+        if let Some(skipping) = self.skipping.take() {
+            return Ok(self.skip(skipping));
+        }
+        let Some((length, after)) = self.inbox.peek().split_first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length == 0 {
+            return Err(DecodeError::Empty);
+        }
+        if length > self.max_frame {
+            return Err(DecodeError::TooLong { length, max: self.max_frame });
+        }
+        if length <= after.len() {
+            return self.whole(length).map(Some);
+        }
+        if length <= self.max_body + 1 {
+            self.inbox.expect(4 + length);
+            return Ok(None);
+        }
+        self.start_of_long(length)
+    }
+
+    /// A frame that is there in full.
+    fn whole(&mut self, length: usize) -> Result<FromRuntime, DecodeError> {
+        let frame = &self.inbox.peek()[4..4 + length];
+        let kind = frame[0];
+        let head = head(frame)?.ok_or(DecodeError::Truncated { kind })?;
+        let size = length - head.body_at;
+        if size > self.max_body {
+            self.inbox.skip(4 + length);
+            return match kind {
+                kind::INIT_ERROR => Err(DecodeError::TooLong { length, max: self.max_body }),
+                _ => Ok(FromRuntime::Oversized {
+                    request_id: head.request_id,
+                    size,
+                }),
+            };
+        }
+        self.inbox.skip(4 + head.body_at);
+        let body = self.inbox.take(size);
+        let Head { request_id, error_type, .. } = head;
+        Ok(match kind {
+            kind::READY => FromRuntime::Ready,
+            kind::INIT_ERROR => FromRuntime::InitError { error_type, body },
+            kind::RESPONSE => FromRuntime::Response { request_id, body },
+            _ => FromRuntime::Error { request_id, error_type, body },
+        })
+    }
+
+    /// A frame too long to be kept, or nearly so: decides as soon as its head is there.
+    fn start_of_long(&mut self, length: usize) -> Result<Option<FromRuntime>, DecodeError> {
+        let frame = &self.inbox.peek()[4..];
+        let Some(&kind) = frame.first() else {
+            return Ok(None);
+        };
+        let Some(head) = head(frame)? else {
+            return Ok(None);
+        };
+        let size = length - head.body_at.min(length);
+        if size <= self.max_body {
+            self.inbox.expect(4 + length);
+            return Ok(None);
+        }
+        if matches!(kind, kind::INIT_ERROR | kind::READY) {
+            return Err(DecodeError::TooLong { length, max: self.max_body });
+        }
+        Ok(self.skip(Skipping {
+            left: 4 + length,
+            request_id: head.request_id,
+            size,
+        }))
+    }
+
+    fn skip(&mut self, mut skipping: Skipping) -> Option<FromRuntime> {
+        let count = skipping.left.min(self.inbox.peek().len());
+        self.inbox.skip(count);
+        skipping.left -= count;
+        if skipping.left > 0 {
+            self.skipping = Some(skipping);
+            return None;
+        }
+        Some(FromRuntime::Oversized {
+            request_id: skipping.request_id,
+            size: skipping.size,
+        })
+    }
+}
+
+/// Parses what comes before the body; `None` if `frame` ends before that.
+fn head(frame: &[u8]) -> Result<Option<Head>, DecodeError> {
+    let Some((&kind, _)) = frame.split_first() else {
+        return Ok(None);
+    };
+    let mut at = 1;
+    let (mut request_id, mut error_type) = (String::new(), String::new());
+    if matches!(kind, kind::RESPONSE | kind::ERROR) {
+        let Some(text) = short(frame, &mut at) else { return Ok(None) };
+        request_id = std::str::from_utf8(text).map_err(|_| DecodeError::NotText)?.to_owned();
+    }
+    if matches!(kind, kind::INIT_ERROR | kind::ERROR) {
+        let Some(text) = short(frame, &mut at) else { return Ok(None) };
+        // Only ever shown, so a replacement character is as good as a refusal.
+        error_type = String::from_utf8_lossy(text).into_owned();
+    }
+    if !matches!(kind, kind::READY | kind::INIT_ERROR | kind::RESPONSE | kind::ERROR) {
+        return Err(DecodeError::UnknownKind { kind });
+    }
+    debug_assert!(at <= 1 + MAX_HEAD);
+    Ok(Some(Head {
+        request_id,
+        error_type,
+        body_at: at,
+    }))
+}
+
+/// A string with its `u16` length in front.
+fn short<'a>(frame: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
+    let (length, rest) = frame.get(*at..)?.split_first_chunk::<2>()?;
+    let text = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    *at += 2 + text.len();
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests;

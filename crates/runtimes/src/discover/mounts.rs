@@ -1,0 +1,100 @@
+//! Which host paths an interpreter needs inside a sandbox, beyond the system folders that every sandbox has.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::probe::ask;
+use crate::table::Language;
+
+/// What every sandbox mounts already.
+const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
+
+const LDD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The paths to mount read-only at the same place: as little of the host as makes the interpreter run.
+pub(super) fn needed(language: Language, executable: &Path, prefix: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![own(language, executable, prefix)];
+    paths.extend(libraries(executable));
+    minimal(paths)
+}
+
+/// Python needs its library next to itself; Node.js is one file, and the rest of its prefix (npm) is no business of a
+/// function's.
+fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
+    let holds_library = language == Language::Python && executable.starts_with(prefix);
+    // A prefix such as `/` or `/home` would open far more than an interpreter.
+    if holds_library && prefix.components().count() > 2 { prefix.to_owned() } else { executable.to_owned() }
+}
+
+/// Shared libraries, as the dynamic linker of this host resolves them. None when `ldd` cannot tell.
+fn libraries(executable: &Path) -> Vec<PathBuf> {
+    let Some(executable) = executable.to_str() else {
+        return Vec::new();
+    };
+    match ask(Path::new("/usr/bin/ldd"), &[executable], LDD_TIMEOUT) {
+        Ok(listing) => parse_ldd(&listing),
+        Err(reason) => {
+            tracing::debug!(executable, %reason, "cannot list shared libraries");
+            Vec::new()
+        }
+    }
+}
+
+/// Lines read `libx.so.1 => /path/libx.so.1 (0x7f...)`; those without a path are the kernel's or missing.
+fn parse_ldd(listing: &str) -> Vec<PathBuf> {
+    listing
+        .lines()
+        .filter_map(|line| line.split_once("=>")?.1.split_whitespace().next())
+        .filter(|path| path.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Leaves out what the system folders or another entry hold already.
+fn minimal(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort();
+    paths.dedup();
+    let mut kept: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let is_system = SYSTEM.iter().any(|system| path.starts_with(system));
+        if !is_system && !kept.iter().any(|other| path.starts_with(other)) {
+            kept.push(path);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(language: Language, executable: &str, prefix: &str, ldd: &str, expected: &[&str]) {
+        let mut paths = vec![own(language, Path::new(executable), Path::new(prefix))];
+        paths.extend(parse_ldd(ldd));
+        let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+        assert_eq!(minimal(paths), expected);
+    }
+
+    const LDD: &str = "\tlinux-vdso.so.1 (0x00007ffd)\n\
+        \tlibpython3.12.so.1.0 => /root/.pyenv/versions/3.12.1/lib/libpython3.12.so.1.0 (0x00007f)\n\
+        \tlibssl.so.3 => /opt/openssl/lib/libssl.so.3 (0x00007f)\n\
+        \tlibgone.so => not found\n\
+        \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)\n\
+        \t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n";
+
+    #[test]
+    fn only_what_lies_outside_the_system_folders_is_mounted() {
+        let pyenv = "/root/.pyenv/versions/3.12.1";
+        check(
+            Language::Python,
+            "/root/.pyenv/versions/3.12.1/bin/python3.12",
+            pyenv,
+            LDD,
+            &["/opt/openssl/lib/libssl.so.3", pyenv],
+        );
+        check(Language::Python, "/usr/bin/python3.11", "/usr", "", &[]);
+        check(Language::Node, "/opt/node/bin/node", "/opt/node", "", &["/opt/node/bin/node"]);
+        check(Language::Python, "/home/python3.12", "/home", "", &["/home/python3.12"]);
+    }
+}
