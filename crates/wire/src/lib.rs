@@ -8,12 +8,17 @@
 pub mod aws_json;
 pub mod error;
 pub mod json;
+pub mod protocol;
+pub mod recognise;
+pub mod render;
 pub mod request;
 pub mod response;
 pub mod rest_json;
+pub mod sigv4;
 pub mod validation;
 
 pub use error::{ApiError, Fault, MessageKey};
+pub use protocol::Protocol;
 pub use request::{Caller, Request, Service};
 pub use response::Response;
 pub use validation::Violations;
