@@ -258,7 +258,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn embedded_and_memory_answer_alike(steps in prop::collection::vec(step(), 1..60)) {
