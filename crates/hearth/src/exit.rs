@@ -28,7 +28,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     (Exit::Usage, "a wrong command line or configuration"),
     (Exit::PortTaken, "the address cannot be listened on: the port is taken, or the address is not this host's"),
     (Exit::DataLocked, "the data folder is held by another Hearth"),
-    (Exit::CannotIsolate, "the host cannot isolate functions at the level that `sandbox.min_level` asks for"),
+    (Exit::CannotIsolate, "the host cannot isolate functions, or not at the level that `sandbox.min_level` asks for"),
     (Exit::StoreDamaged, "the data folder cannot be read or written, or its content is damaged"),
     (Exit::Unreachable, "no server answers at the endpoint (`invoke`, `logs`)"),
     (Exit::Refused, "the server answered with an error (`invoke`, `logs`)"),
@@ -110,6 +110,7 @@ impl From<StartError> for Failure {
         let exit = match &error {
             StartError::DataFolder { .. } | StartError::Store { .. } => Exit::StoreDamaged,
             StartError::DataFolderLocked(_) => Exit::DataLocked,
+            StartError::Sandbox(_) => Exit::CannotIsolate,
             StartError::Runtimes(_) => Exit::Internal,
             StartError::PortTaken { .. } | StartError::Listen { .. } => Exit::PortTaken,
         };

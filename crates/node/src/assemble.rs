@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_lambda::{AccountLimits, Lambda};
+use hearth_runtimes::{Bootstraps, Runtimes};
+use hearth_sandbox::{Level, Sandboxes};
 use hearth_store::Embedded;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::host;
 use crate::layout::Layout;
 
 /// What outlives the assembly: the parts that `Node` runs and stops.
 pub struct Parts {
     pub store: Embedded,
+    pub runtimes: Arc<Runtimes>,
+    pub sandboxes: Sandboxes,
     pub lambda: Arc<Lambda>,
-    /// For the banner.
-    pub isolation: String,
-    /// Ids of the runtimes that functions can use.
-    pub runtimes: Vec<String>,
 }
 
 /// Builds every part.
@@ -37,6 +38,13 @@ pub async fn assemble(
     // 2. The store. It takes the data folder's lock, so that all below has it alone.
     let store = open_store(layout, &clock).await?;
 
+    // 5. The runtimes: our bootstraps where a sandbox can mount them, and the host's interpreters.
+    let (_bootstraps, runtimes) = find_runtimes(config, layout).await?;
+
+    // 6. The sandboxes: the helper process, and the first prepared slots.
+    let sandboxes = Sandboxes::start(host::sandbox_options(config, layout)).await.map_err(StartError::Sandbox)?;
+    report_isolation(&sandboxes);
+
     // 7. The control plane: functions as they are stored, and a snapshot of them in memory.
     let lambda = Lambda::open(hearth_lambda::Options {
         clock: clock.clone(),
@@ -49,7 +57,7 @@ pub async fn assemble(
         limits: account_limits(config),
         host_architecture: hearth_lambda::host_architecture(),
         download_secret: random.bytes(),
-        runtime_check: None,
+        runtime_check: Some(runtime_check(&runtimes)),
     })
     .await
     .map_err(|cause| StartError::Store {
@@ -59,15 +67,43 @@ pub async fn assemble(
 
     Ok(Parts {
         store,
+        runtimes,
+        sandboxes,
         lambda,
-        isolation: String::new(),
-        runtimes: Vec::new(),
     })
 }
 
 async fn open_store(layout: &Layout, clock: &Clock) -> Result<Embedded, StartError> {
     let options = hearth_store::embedded::Options::new(layout.data(), clock.clone());
     blocking(move || Embedded::open(options)).await.map_err(StartError::of_store)
+}
+
+async fn find_runtimes(config: &Config, layout: &Layout) -> Result<(Arc<Bootstraps>, Arc<Runtimes>), StartError> {
+    let (folder, discovery) = (layout.bootstraps(), host::discovery(config, layout));
+    blocking(move || {
+        let bootstraps = hearth_runtimes::materialise(&folder).map_err(StartError::Runtimes)?;
+        let runtimes = Runtimes::discover(&discovery);
+        for error in runtimes.configuration_errors() {
+            tracing::warn!("{error}");
+        }
+        Ok((Arc::new(bootstraps), Arc::new(runtimes)))
+    })
+    .await
+}
+
+/// Says in the log what the host does not offer; `hearth doctor` has the whole list.
+fn report_isolation(sandboxes: &Sandboxes) {
+    let weak: Vec<&str> =
+        sandboxes.mechanisms().iter().filter(|one| !one.in_force).map(|one| one.name.as_str()).collect();
+    if sandboxes.level() < Level::Root {
+        tracing::warn!(level = %sandboxes.level(), ?weak, "isolation is weaker than it could be: see `hearth doctor`");
+    }
+}
+
+/// A function whose runtime is absent can be made all the same; the caller is told what is missing.
+fn runtime_check(runtimes: &Arc<Runtimes>) -> hearth_lambda::RuntimeCheck {
+    let runtimes = Arc::clone(runtimes);
+    Arc::new(move |id| runtimes.resolve(id).err().map(|error| error.to_string()))
 }
 
 fn account_limits(config: &Config) -> AccountLimits {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hearth_sandbox::SandboxError;
 use hearth_store::StoreError;
 use thiserror::Error;
 
@@ -31,6 +32,8 @@ pub enum StartError {
     },
     #[error("failed to prepare the runtimes: {0}")]
     Runtimes(std::io::Error),
+    #[error("{0}; `hearth doctor` says what this host offers")]
+    Sandbox(SandboxError),
 }
 
 impl StartError {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_core::{Shutdown, Tasks};
+use hearth_runtimes::{Runtimes, State};
+use hearth_sandbox::Sandboxes;
 use tokio::net::TcpListener;
 
 use crate::assemble::{Parts, assemble};
@@ -76,8 +78,8 @@ impl Node {
         Summary {
             listen: self.listen,
             data: self.layout.data().to_owned(),
-            isolation: self.parts.isolation.clone(),
-            runtimes: self.parts.runtimes.clone(),
+            isolation: isolation(&self.parts.sandboxes),
+            runtimes: usable(&self.parts.runtimes),
         }
     }
 
@@ -90,7 +92,22 @@ impl Node {
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.shutdown.start();
         let in_time = self.tasks.drain(deadline).await;
+        self.parts.sandboxes.shutdown().await;
         self.parts.store.close().await;
         if in_time { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
     }
+}
+
+fn isolation(sandboxes: &Sandboxes) -> String {
+    let missing = sandboxes.mechanisms().iter().filter(|one| !one.in_force).map(|one| one.name.as_str());
+    match missing.collect::<Vec<_>>().as_slice() {
+        [] => sandboxes.level().to_string(),
+        names => format!("{}, without {} (see `hearth doctor`)", sandboxes.level(), names.join(", ")),
+    }
+}
+
+fn usable(runtimes: &Runtimes) -> Vec<String> {
+    let listings = runtimes.list().into_iter();
+    let usable = listings.filter(|listing| matches!(listing.state, State::Ready | State::Aliased));
+    usable.map(|listing| listing.id.to_owned()).collect()
 }
