@@ -124,6 +124,8 @@ pub(crate) enum ToSlot {
     Start(Box<StartPlan>),
     /// Kill every process and start another main one.
     Respawn { generation: u32, process: ProcessPlan },
+    /// Kill every process, and start none.
+    KillAll,
     /// A signal for the main process.
     Signal(i32),
     /// Stop every process (where no cgroup can freeze).

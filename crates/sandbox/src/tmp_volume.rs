@@ -35,17 +35,28 @@ pub(crate) fn find_mkfs() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Mounts a fresh, empty volume of `bytes` on `target`.
-pub(crate) fn mount_fresh(kind: TmpKind, state_dir: &Path, bytes: u64, target: &Path) -> Result<(), SetupError> {
+/// Mounts a fresh, empty volume of `bytes` on `target`, owned by host id `owner` if we may give it away.
+pub(crate) fn mount_fresh(
+    kind: TmpKind,
+    state_dir: &Path,
+    bytes: u64,
+    owner: Option<u32>,
+    target: &Path,
+) -> Result<(), SetupError> {
     match kind {
         TmpKind::DiskImage => mount_image(state_dir, bytes, target)?,
         TmpKind::Memory => mount_memory(bytes, target)?,
     }
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
-    std::fs::set_permissions(target, open).map_err(|error| SetupError::RootEntry {
+    open_to_all(owner, target).map_err(|error| SetupError::RootEntry {
         path: "/tmp".into(),
         errno: error.into(),
     })
+}
+
+/// As `/tmp` is everywhere: anyone may write, and remove only what is theirs.
+fn open_to_all(owner: Option<u32>, target: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::chown(target, owner, owner)?;
+    std::fs::set_permissions(target, std::os::unix::fs::PermissionsExt::from_mode(0o1777))
 }
 
 fn mount_memory(bytes: u64, target: &Path) -> Result<(), SetupError> {

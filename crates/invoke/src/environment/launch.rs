@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_model::{Credentials, FunctionSpec, LogFormat};
-use hearth_runtimes::{Bootstraps, Interpreter, Language, ResolvedRuntime, provided_bootstrap};
+use hearth_runtimes::{Bootstraps, Interpreter, Language, LaunchOptions, ResolvedRuntime, provided_bootstrap};
 use hearth_sandbox::{Bind, Cpu, Limits, Link, Process, SandboxSpec, SmallFile};
 
 use super::output::Writers;
@@ -96,8 +96,15 @@ impl Launch {
             let found = provided_bootstrap(self.spec.code.path(), None).ok_or_else(PlatformError::no_bootstrap)?;
             return Ok(vec![found.into()]);
         }
-        let wrapper = self.spec.environment.iter().find(|(name, _)| name == "AWS_LAMBDA_EXEC_WRAPPER");
-        Ok(self.runtime.argv(wrapper.map(|(_, path)| path.as_str())))
+        let own = |name: &str| {
+            let found = self.spec.environment.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        Ok(self.runtime.argv(&LaunchOptions {
+            exec_wrapper: own("AWS_LAMBDA_EXEC_WRAPPER"),
+            node_options: own("NODE_OPTIONS"),
+            memory_mib: Some(self.spec.memory.0),
+        }))
     }
 
     /// The runtime's variables, then the function's (which may override those), then the ones that

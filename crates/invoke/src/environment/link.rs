@@ -56,11 +56,9 @@ impl Link {
     pub(super) fn channel() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut decoder = Decoder::new(channel::DEFAULT_MAX_FRAME);
-        decoder.limit_response(RESPONSE_BYTES_MAX);
         let link = ChannelLink {
             stream: UnixStream::from_std(ours)?,
-            decoder,
+            decoder: Decoder::new(channel::DEFAULT_MAX_FRAME, RESPONSE_BYTES_MAX),
             head: Vec::with_capacity(512),
             closed: false,
         };
@@ -108,9 +106,9 @@ impl ChannelLink {
             if self.stream.readable().await.is_err() {
                 return Said::Closed;
             }
-            match self.stream.try_read(self.decoder.read_buf(16 * 1024)) {
+            match self.stream.try_read_buf(self.decoder.buffer()) {
                 Ok(0) => self.closed = true,
-                Ok(n) => self.decoder.advance(n),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => self.closed = true,
             }
@@ -156,19 +154,9 @@ async fn write_both(stream: &UnixStream, head: &[u8], body: &[u8]) -> io::Result
 fn said(word: FromRuntime) -> Said {
     match word {
         FromRuntime::Ready => Said::Ready,
-        FromRuntime::InitError { error_type, body } => Said::InitError {
-            error_type,
-            body: body.into(),
-        },
-        FromRuntime::Response { request_id, body } => Said::Response {
-            request_id,
-            body: body.into(),
-        },
-        FromRuntime::Error { request_id, error_type, body } => Said::Error {
-            request_id,
-            error_type,
-            body: body.into(),
-        },
+        FromRuntime::InitError { error_type, body } => Said::InitError { error_type, body },
+        FromRuntime::Response { request_id, body } => Said::Response { request_id, body },
+        FromRuntime::Error { request_id, error_type, body } => Said::Error { request_id, error_type, body },
         FromRuntime::Oversized { request_id, .. } => Said::Oversized { request_id },
     }
 }

@@ -54,7 +54,7 @@ impl Output {
             lines: Some(lines),
             frames: Some(frames),
             line: Vec::new(),
-            decoder: telemetry::Decoder::new(),
+            decoder: telemetry::Decoder::new(LINE_BYTES_MAX),
             buffer: vec![0; 16 * 1024].into(),
             threshold,
             clock,

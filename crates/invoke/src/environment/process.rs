@@ -90,7 +90,8 @@ impl Runtime {
 
     /// Ends every process of the environment; the sandbox stays.
     pub(super) fn kill(&mut self) {
-        self.sandbox.kill();
+        // An error means that the sandbox has ended, and its processes with it.
+        let _ = self.sandbox.kill_processes();
         self.up = false;
     }
 }

@@ -72,6 +72,8 @@ fn obey(sandbox: &mut Sandbox<'_>, message: ToSlot, fds: Vec<OwnedFd>) -> io::Re
                 let _ = sys::kill(running.pid, signal);
             }
         }
+        // Everyone in this pid namespace but ourselves; the kernel lets no fork slip through.
+        ToSlot::KillAll => drop(sys::kill(-1, libc::SIGKILL)),
         ToSlot::StopAll => drop(sys::kill(-1, libc::SIGSTOP)),
         ToSlot::ContinueAll => drop(sys::kill(-1, libc::SIGCONT)),
     }

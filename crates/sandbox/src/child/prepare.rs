@@ -61,8 +61,9 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
     // 10. The root's skeleton: folders, /proc, /dev.
     root::mount_skeleton(&setup.mount_point)?;
 
-    // 11. The writable /tmp.
-    tmp_volume::mount_fresh(setup.tmp, &setup.state_dir, setup.tmp_bytes, &setup.mount_point.join("tmp"))?;
+    // 11. The writable /tmp, which belongs to the sandbox's own root user.
+    let owner = (setup.level == Level::Root).then_some(setup.first_id);
+    tmp_volume::mount_fresh(setup.tmp, &setup.state_dir, setup.tmp_bytes, owner, &setup.mount_point.join("tmp"))?;
 
     // 12. The user namespace with this slot's ids, to be entered at the end of `start`.
     let user_namespace = match setup.level {

@@ -155,7 +155,10 @@ fn place_descriptors(plan: &ProcessPlan, fds: &[OwnedFd], failure: &mut File) ->
     *failure = File::from(move_up(failure.as_fd()).step(failed(-1))?);
     let moved = fds.iter().map(|fd| move_up(fd.as_fd()).step(failed(-1))).collect::<Result<Vec<_>, _>>()?;
     let null = File::options().read(true).write(true).open("/dev/null").step(failed(0))?;
-    let null = move_up(null.as_fd()).step(failed(0))?;
+    let null = {
+        let low = null;
+        move_up(low.as_fd()).step(failed(0))?
+    };
     for number in 0..3 {
         if !targets.contains(&number) {
             sys::place_fd(null.as_fd(), number).step(failed(number))?;

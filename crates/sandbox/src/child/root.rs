@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
@@ -62,7 +62,7 @@ pub(super) fn mount_skeleton(root: &Path) -> Result<(), SetupError> {
     mount("tmpfs", root, "tmpfs", MountFlags::NOSUID, Some(c"size=16m,nr_inodes=8192,mode=755"))
         .step(mount_failed("tmpfs", root))?;
     for dir in ["proc", "dev", "tmp"] {
-        make_dirs(&root.join(dir))?;
+        make_dirs(root, Path::new(dir))?;
     }
     mount_proc(&root.join("proc"))?;
     fill_dev(&root.join("dev"))
@@ -142,30 +142,38 @@ fn attach(tree: &OwnedFd, target: &Path) -> rustix::io::Result<()> {
 /// Adds what the caller wants to see: first everything in memory, then the mounts over it. In this order nothing
 /// can be written into a mounted host folder.
 pub(super) fn fill(root: &Path, plan: &StartPlan) -> Result<(), SetupError> {
-    let inside = |path: &Path| -> PathBuf { root.join(path.strip_prefix("/").unwrap_or(path)) };
     for dir in &plan.dirs {
-        make_dirs(&inside(dir))?;
+        make_dirs(root, dir)?;
     }
     for file in &plan.files {
-        write_file(&inside(&file.path), &file.bytes, file.mode)?;
+        write_file(root, &file.path, &file.bytes, file.mode)?;
     }
     for (index, bind) in plan.binds.iter().enumerate() {
-        let covered = plan.binds[..index]
-            .iter()
-            .any(|earlier| bind.target.starts_with(&earlier.target) && bind.target != earlier.target);
-        if !covered {
-            make_mount_point(&bind.source, &inside(&bind.target))?;
+        if !is_covered(bind, &plan.binds[..index]) {
+            make_mount_point(root, bind)?;
         }
     }
     for link in &plan.links {
-        let path = inside(&link.path);
-        make_parent(&path)?;
-        std::os::unix::fs::symlink(&link.target, &path).step(root_entry(&link.path))?;
+        make_parent(root, &link.path)?;
+        std::os::unix::fs::symlink(&link.target, on_host(root, &link.path)).step(root_entry(&link.path))?;
     }
-    let root =
-        openat2(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::empty())
-            .step(root_entry(Path::new("/")))?;
+    let root = open_root(root).step(root_entry(Path::new("/")))?;
     plan.binds.iter().try_for_each(|bind| mount_bind(root.as_fd(), bind))
+}
+
+/// Whether an earlier mount hides the place, so that the mount point must exist in there.
+fn is_covered(bind: &Bind, earlier: &[Bind]) -> bool {
+    earlier.iter().any(|above| bind.target.starts_with(&above.target) && bind.target != above.target)
+}
+
+/// Where a path of the sandbox is while its root is being put together.
+fn on_host(root: &Path, inside: &Path) -> PathBuf {
+    root.join(inside.strip_prefix("/").unwrap_or(inside))
+}
+
+fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(CWD, root, flags, Mode::empty(), ResolveFlags::empty())
 }
 
 fn mount_bind(root: BorrowedFd<'_>, bind: &Bind) -> Result<(), SetupError> {
@@ -197,50 +205,46 @@ fn mount_bind(root: BorrowedFd<'_>, bind: &Bind) -> Result<(), SetupError> {
     .step(failed)
 }
 
-fn make_dirs(path: &Path) -> Result<(), SetupError> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).step(root_entry(path))
+fn make_dirs(root: &Path, inside: &Path) -> Result<(), SetupError> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(on_host(root, inside)).step(root_entry(inside))
 }
 
-fn make_parent(path: &Path) -> Result<(), SetupError> {
-    match path.parent() {
-        Some(parent) => make_dirs(parent),
-        None => Ok(()),
-    }
+fn make_parent(root: &Path, inside: &Path) -> Result<(), SetupError> {
+    inside.parent().map_or(Ok(()), |parent| make_dirs(root, parent))
 }
 
-fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SetupError> {
-    make_parent(path)?;
-    let mut file = File::options().write(true).create_new(true).mode(mode).open(path).step(root_entry(path))?;
-    file.set_permissions(fs::Permissions::from_mode(mode)).step(root_entry(path))?;
-    file.write_all(bytes).step(root_entry(path))
+fn write_file(root: &Path, inside: &Path, bytes: &[u8], mode: u32) -> Result<(), SetupError> {
+    make_parent(root, inside)?;
+    let write = || -> std::io::Result<()> {
+        let mut file = File::options().write(true).create_new(true).open(on_host(root, inside))?;
+        // Not by the mode at creation, which the mask would cut.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)
+    };
+    write().step(root_entry(inside))
 }
 
 /// A folder for a folder, an empty file for anything else.
-fn make_mount_point(source: &Path, target: &Path) -> Result<(), SetupError> {
-    let meta = fs::metadata(source).step(|errno| SetupError::BindSource {
-        source_path: source.to_owned(),
-        target: target.to_owned(),
+fn make_mount_point(root: &Path, bind: &Bind) -> Result<(), SetupError> {
+    let source = fs::metadata(&bind.source).step(|errno| SetupError::BindSource {
+        source_path: bind.source.clone(),
+        target: bind.target.clone(),
         errno,
     })?;
-    if meta.is_dir() {
-        return make_dirs(target);
+    if source.is_dir() {
+        return make_dirs(root, &bind.target);
     }
-    make_parent(target)?;
-    File::options().write(true).create(true).truncate(false).open(target).step(root_entry(target))?;
-    Ok(())
+    make_parent(root, &bind.target)?;
+    let mut empty = File::options();
+    empty.write(true).create(true).truncate(false);
+    empty.open(on_host(root, &bind.target)).map(drop).step(root_entry(&bind.target))
 }
 
 /// Makes the root read-only. `/tmp` is a mount of its own and stays as it is.
 pub(super) fn seal(root: &Path) -> Result<(), SetupError> {
-    let root =
-        openat2(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::empty())
-            .step(SetupError::ReadOnlyRoot)?;
-    sys::set_mount_attributes(
-        root.as_fd(),
-        libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
-        false,
-    )
-    .step(SetupError::ReadOnlyRoot)
+    let root = open_root(root).step(SetupError::ReadOnlyRoot)?;
+    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    sys::set_mount_attributes(root.as_fd(), attributes, false).step(SetupError::ReadOnlyRoot)
 }
 
 /// Makes `root` the root, and the host's file system unreachable.

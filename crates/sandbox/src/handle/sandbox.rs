@@ -128,6 +128,15 @@ impl Sandbox {
         let _ = rustix::net::shutdown(control, rustix::net::Shutdown::Write);
     }
 
+    /// Kills every process inside, frozen or not; [`Self::respawn`] may start another main one.
+    ///
+    /// # Errors
+    /// When the sandbox has ended.
+    pub fn kill_processes(&self) -> Result<(), SandboxError> {
+        self.thaw()?;
+        self.tell_now(&ToSlot::KillAll, "kill the processes of")
+    }
+
     /// Sends a signal to the main process.
     ///
     /// # Errors

@@ -44,7 +44,8 @@ pub fn run_helper() -> ! {
             1
         }
     };
-    std::process::exit(code)
+    // Nothing is left to be dropped; `main` of the binary has not begun its own work.
+    sys::exit_now(code)
 }
 
 fn serve() -> io::Result<()> {
@@ -73,7 +74,11 @@ fn serve() -> io::Result<()> {
     };
     let ended = helper.run();
     helper.slots.clear();
-    ended
+    match ended {
+        // The server died while it was being told something: its end, not a failure of ours.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 fn ignore_already_leader(error: rustix::io::Errno) -> io::Result<()> {

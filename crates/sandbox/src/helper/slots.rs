@@ -258,7 +258,7 @@ impl Slots {
             let _ = sys::kill(slot.pid, libc::SIGKILL);
         }
         while let Ok(Some(_)) = sys::reap_blocking() {}
-        self.slots.values().for_each(|slot| drop(slot.remove_groups()));
+        self.slots.retain(|_, slot| !slot.remove_groups());
         self.host.remove();
     }
 }
@@ -276,7 +276,9 @@ impl Slot {
                 control: Some(control),
             }),
             Err(error) => {
-                groups.inspect(|groups| drop(groups.remove()));
+                if let Some(groups) = &groups {
+                    groups.remove();
+                }
                 Err(error)
             }
         }
