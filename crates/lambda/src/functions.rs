@@ -87,7 +87,7 @@ impl Functions {
             let record = edit(&entry)?;
             match self.db.put(key, &record, Precondition::Version(entry.version)).await {
                 Ok(version) => return Ok(self.publish(key, record, version, code)),
-                Err(StoreError::Conflict { .. }) => self.read_anew(key).await?,
+                Err(StoreError::Conflict { .. }) => drop(self.read_anew(key).await?),
                 Err(cause) => return Err(self.after_failure(key, cause).await),
             }
             arn.clone_from(&entry.arn);
@@ -109,7 +109,7 @@ impl Functions {
                     self.tell(key);
                     return Ok(());
                 }
-                Err(StoreError::Conflict { .. }) => self.read_anew(key).await?,
+                Err(StoreError::Conflict { .. }) => drop(self.read_anew(key).await?),
                 Err(cause) => return Err(self.after_failure(key, cause).await),
             }
             arn.clone_from(&entry.arn);
@@ -125,26 +125,24 @@ impl Functions {
         }
     }
 
-    /// Brings one function to where the store has it; its entry when it is there.
+    /// Brings one function to where the store has it; the entry that this made, if any.
     pub(crate) async fn refresh(&self, key: &FunctionKey) -> Result<Option<Arc<Entry>>, Error> {
         let _turn = self.lock(key).await;
-        self.read_anew(key).await?;
-        Ok(self.get(key))
+        self.read_anew(key).await
     }
 
-    async fn read_anew(&self, key: &FunctionKey) -> Result<(), Error> {
+    async fn read_anew(&self, key: &FunctionKey) -> Result<Option<Arc<Entry>>, Error> {
         match self.db.get(key).await? {
-            Some(stored) if self.get(key).is_some_and(|entry| entry.version == stored.version) => {}
-            Some(stored) => {
-                self.publish(key, stored.record, stored.version, None);
+            Some(stored) if self.get(key).is_some_and(|entry| entry.version == stored.version) => Ok(None),
+            Some(stored) => Ok(Some(self.publish(key, stored.record, stored.version, None))),
+            None => {
+                if self.get(key).is_some() {
+                    self.snapshot.remove(key);
+                    self.tell(key);
+                }
+                Ok(None)
             }
-            None if self.get(key).is_some() => {
-                self.snapshot.remove(key);
-                self.tell(key);
-            }
-            None => {}
         }
-        Ok(())
     }
 
     /// A write that failed may have been made all the same: what is shown follows the store.

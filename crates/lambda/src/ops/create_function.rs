@@ -77,9 +77,10 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         previous: None,
         newer: serde_json::Map::new(),
     };
-    let entry = lambda.functions.create(&target.key, record).await?;
+    let made = lambda.functions.create(&target.key, record).await;
+    // Also after an error: a write that failed may have been made all the same.
     activation::start(lambda, &target.key);
-    Ok(entry)
+    made
 }
 
 fn check_members(wish: &CreateFunction) -> Result<(), Error> {

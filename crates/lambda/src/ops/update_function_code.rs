@@ -68,9 +68,10 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
         let config = with_code(&entry.record.latest.config, held.package.clone(), architecture);
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
-    let entry = lambda.functions.change(key, None, || target.not_found(), edit).await?;
+    let changed = lambda.functions.change(key, None, || target.not_found(), edit).await;
+    // Also after an error: a write that failed may have been made all the same.
     activation::start(lambda, key);
-    Ok(Updated::Done(entry))
+    changed.map(Updated::Done)
 }
 
 fn with_code(before: &Config, package: Package, architecture: Architecture) -> Config {

@@ -37,10 +37,11 @@ pub(crate) async fn run(
         let config = settings::merge(&target.key.name, &entry.record.latest.config, &wish.settings)?;
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
-    let entry = lambda.functions.change(&target.key, None, || target.not_found(), edit).await?;
-    if let Some(runtime) = &wish.settings.runtime {
+    let changed = lambda.functions.change(&target.key, None, || target.not_found(), edit).await;
+    // Also after an error: a write that failed may have been made all the same.
+    activation::start(lambda, &target.key);
+    if let (Ok(_), Some(runtime)) = (&changed, &wish.settings.runtime) {
         settings::warn_of_runtime(lambda, &target.key.name, runtime);
     }
-    activation::start(lambda, &target.key);
-    Ok(entry)
+    changed
 }

@@ -12,6 +12,7 @@ use hearth_model::FunctionKey;
 use crate::Lambda;
 use crate::db::Watch;
 use crate::error::Error;
+use crate::snapshot::Entry;
 use crate::tasks::activation;
 
 /// After a read that failed.
@@ -47,10 +48,17 @@ async fn follow(lambda: &Arc<Lambda>, key: &FunctionKey, version: Option<u64>) {
     }
     // What the store has now counts, not what the change said: it may be overtaken already.
     match lambda.functions.refresh(key).await {
-        // A change of another process is that one's to activate; its files are wanted here.
-        Ok(Some(entry)) if entry.lacks_code() => activation::start(lambda, key),
-        Ok(_) => {}
+        Ok(Some(entry)) => prepare(lambda, &entry),
+        Ok(None) => {}
         Err(error) => tracing::warn!(function = %key.name, %error, "a changed function could not be read"),
+    }
+}
+
+/// Its files are wanted here. And should the process that began the change be gone, this one ends
+/// it; if it is not, one of the two finds that nothing is left to do.
+fn prepare(lambda: &Arc<Lambda>, entry: &Entry) {
+    if entry.lacks_code() || entry.record.is_in_transition() {
+        activation::start(lambda, &entry.key);
     }
 }
 
@@ -73,8 +81,8 @@ async fn read_all(lambda: &Arc<Lambda>) -> Result<(), Error> {
     let mut keys: HashSet<_> = lambda.functions.snapshot.all().iter().map(|entry| entry.key.clone()).collect();
     keys.extend(stored.into_iter().map(|stored| stored.key));
     for key in keys {
-        if lambda.functions.refresh(&key).await?.is_some_and(|entry| entry.lacks_code()) {
-            activation::start(lambda, &key);
+        if let Some(entry) = lambda.functions.refresh(&key).await? {
+            prepare(lambda, &entry);
         }
     }
     Ok(())

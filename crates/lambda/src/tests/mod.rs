@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod constraints;
+mod faults;
 mod lifecycle;
 mod refusals;
 mod restart;
