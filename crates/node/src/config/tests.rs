@@ -129,6 +129,16 @@ fn bad_values_say_what_was_expected_and_found() {
     );
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "(listen|data|keys|log|runtimes|auth|sandbox|[a-z]|[\\[\\]={}.\"0-9, \n\u{e9}-])*") {
+        if let Ok(found) = file::parse(Path::new("hearth.toml"), &text) {
+            let lines = text.lines().count();
+            proptest::prop_assert!(found.iter().all(|(_, node)| (1..=lines).contains(&node.line)));
+        }
+    }
+}
+
 #[test]
 fn toml_defects_name_their_line() {
     let (dir, flags) = with_file("listen = \"127.0.0.1:1\"\nregion = \n");
