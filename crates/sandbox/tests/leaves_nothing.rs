@@ -55,11 +55,9 @@ impl Traces {
 
 fn processes_in(parent: &str) -> Vec<String> {
     let all = std::fs::read_dir("/proc").unwrap().flatten();
-    all.filter(|entry| {
-        std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|text| text.contains(parent))
-    })
-    .map(|entry| entry.file_name().into_string().unwrap())
-    .collect()
+    all.filter(|entry| std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|text| text.contains(parent)))
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
 }
 
 fn cgroups_named(parent: &str) -> Vec<PathBuf> {
@@ -132,9 +130,7 @@ fn start_server(folder: &Path) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let served = BufReader::new(server.stdout.take().unwrap())
-        .lines()
-        .any(|line| line.unwrap() == "serving");
+    let served = BufReader::new(server.stdout.take().unwrap()).lines().any(|line| line.unwrap() == "serving");
     assert!(served, "the server did not start");
     server
 }
@@ -168,10 +164,7 @@ async fn a_killed_helper_takes_the_sandboxes_along_and_the_next_start_cleans_up(
     need_root!();
     let folder = tempfile::tempdir().unwrap();
     let mut server = start_server(folder.path());
-    let status = Command::new("/bin/kill")
-        .args(["-9", &helper_of(&server).to_string()])
-        .status()
-        .unwrap();
+    let status = Command::new("/bin/kill").args(["-9", &helper_of(&server).to_string()]).status().unwrap();
     assert!(status.success());
     // The processes go by themselves, but for the frozen ones of v1; only empty groups may stay.
     server.kill().unwrap();

@@ -13,7 +13,7 @@ use crate::spec::{Level, Network};
 use crate::tmp_volume::{self, TmpKind};
 
 /// How long a new helper waits for the one before it, which may still be cleaning up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was found: the basis of every decision, and of the doctor's report.
 #[derive(Debug, Clone)]
