@@ -279,44 +279,40 @@ def path(name, rest="", **query):
     return f"{FUNCTIONS}/{raw.quote(name)}{rest}" + (f"?{text}" if text else "")
 
 
-# Requests about names and qualifiers, and what each answers. {f} is a function that exists, {a} the
-# account; `reads` stands for GetFunction, GetFunctionConfiguration and Invoke.
-NAMING = {
-    "*": (None, 400, "ValidationException", pattern("*", "functionName", NAMES)),
-    "my-function!": (None, 400, "ValidationException", pattern("my-function!", "functionName", NAMES)),
-    "arn:aws:lambda::{a}:function:f": (None, 400, "ValidationException", pattern("arn:aws:lambda::{a}:function:f", "functionName", NAMES)),
-    "arn:aws:ec2:us-east-1:{a}:instance:f": (
-        None, 400, "ValidationException", pattern("arn:aws:ec2:us-east-1:{a}:instance:f", "functionName", NAMES)),
-    "arn:aws:lambda:us-east-1:{a}:function:f:1:2": (
-        None, 400, "ValidationException", pattern("arn:aws:lambda:us-east-1:{a}:function:f:1:2", "functionName", NAMES)),
-    "function:f:$LATEST:extra": (None, 400, "ValidationException", pattern("function:f:$LATEST:extra", "functionName", NAMES)),
-    "arn:aws:lambda:us-east-1:{a}:function:f:$LATES": (
-        None, 400, "ValidationException", pattern("arn:aws:lambda:us-east-1:{a}:function:f:$LATES", "functionName", NAMES)),
-    "{f}": ("invalid!", 400, "ValidationException", pattern("invalid!", "qualifier", QUALIFIERS)),
-    "{f} ": ("q" * 129, 400, "ValidationException", constraint("q" * 129, "qualifier", "Member must have length less than or equal to 128")),
-    "arn:aws:lambda:us-east-1:{a}:function:{f}:$LATEST": (
-        "1", 400, "InvalidParameterValueException", lower("The derived qualifier from the function name does not match the specified qualifier.")),
-    "nobody:1": ("2", 400, "InvalidParameterValueException", lower("The derived qualifier from the function name does not match the specified qualifier.")),
-    "{f}  ": ("$latest", 404, "ResourceNotFoundException", upper("Function not found: {arn}:{f}:$latest")),
-    "{f}   ": ("7", 404, "ResourceNotFoundException", upper("Function not found: {arn}:{f}:7")),
-    "{f}    ": ("alias", 404, "ResourceNotFoundException", upper("Function not found: {arn}:{f}:alias")),
-    "{f}:alias": (None, 404, "ResourceNotFoundException", upper("Function not found: {arn}:{f}:alias")),
-    "arn:aws:lambda:eu-west-1:{a}:function:f": (
-        None, 404, "ResourceNotFoundException", upper("Functions from 'eu-west-1' are not reachable in this region ('us-east-1')")),
-}
+MISMATCH = lower("The derived qualifier from the function name does not match the specified qualifier.")
+# Names and qualifiers, and what GetFunction, GetFunctionConfiguration and Invoke answer. {f} is a
+# function that exists, {a} the account, {arn} the start of its functions' ARNs.
+NAMING = [
+    *((name, None, 400, "ValidationException", pattern(name, "functionName", NAMES)) for name in (
+        "*", "my-function!", "arn:aws:lambda::{a}:function:f", "arn:aws:ec2:us-east-1:{a}:instance:f",
+        "arn:aws:lambda:us-east-1:function:f", "arn:aws:lambda:us-east-1:{a}:function:f:1:2", "function:f:$LATEST:extra",
+        "arn:aws:lambda:us-east-1:{a}:function:f:$LATES",
+    )),
+    ("{f}", "invalid!", 400, "ValidationException", pattern("invalid!", "qualifier", QUALIFIERS)),
+    ("{f}", "q" * 129, 400, "ValidationException", constraint("q" * 129, "qualifier", "Member must have length less than or equal to 128")),
+    ("{arn}:{f}:$LATEST", "1", 400, "InvalidParameterValueException", MISMATCH),
+    ("nobody:1", "2", 400, "InvalidParameterValueException", MISMATCH),
+    *(("{f}", qualifier, 404, "ResourceNotFoundException", upper(f"Function not found: {{arn}}:{{f}}:{qualifier}"))
+      for qualifier in ("$latest", "7", "alias")),
+    ("{f}:alias", None, 404, "ResourceNotFoundException", upper("Function not found: {arn}:{f}:alias")),
+    ("arn:aws:lambda:eu-west-1:{a}:function:f", None, 404, "ResourceNotFoundException",
+     upper("Functions from 'eu-west-1' are not reachable in this region ('us-east-1')")),
+]
+
+
+def put_names(value, target):
+    """Fills {f}, {a} and {arn}."""
+    arn = f"arn:aws:lambda:us-east-1:{target.caller.account}:function"
+    text = json.dumps(value).replace("{arn}", arn).replace("{a}", target.caller.account).replace("{f}", target.name)
+    return json.loads(text)
 
 
 @pytest.mark.parametrize("operation", ["", "/configuration", "/invocations"])
-@pytest.mark.parametrize("name", NAMING)
-def test_names_and_qualifiers(target, name, operation):
-    qualifier, status, code, expected = NAMING[name]
-
-    def put(value):
-        text = json.dumps(value).replace("{arn}", f"arn:aws:lambda:us-east-1:{target.caller.account}:function")
-        return json.loads(text.replace("{a}", target.caller.account).replace("{f}", target.name))
-
-    where = path(put(name.strip()), operation, **({"Qualifier": qualifier} if qualifier else {}))
-    refused(target, "POST" if operation == "/invocations" else "GET", where, status, code, b"", put(expected))
+@pytest.mark.parametrize("case", NAMING, ids=lambda case: f"{case[0]} {(case[1] or '')[:10]}")
+def test_names_and_qualifiers(target, case, operation):
+    name, qualifier, status, code, expected = put_names(case, target)
+    where = path(name, operation, **({"Qualifier": qualifier} if qualifier else {}))
+    refused(target, "POST" if operation == "/invocations" else "GET", where, status, code, b"", expected)
 
 
 @pytest.mark.parametrize("name", ["doesnotexist", "a" * 65, "arn:aws:lambda:us-east-1:{a}:function"])
