@@ -14,6 +14,7 @@ pub mod render;
 pub mod request;
 pub mod response;
 pub mod rest_json;
+pub mod server;
 pub mod sigv4;
 pub mod validation;
 
@@ -21,6 +22,7 @@ pub use error::{ApiError, Fault, MessageKey};
 pub use protocol::Protocol;
 pub use request::{Caller, Request, Service};
 pub use response::Response;
+pub use server::{FrontDoor, Options, check_exposure};
 pub use validation::Violations;
 
 use std::future::Future;

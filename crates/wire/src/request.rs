@@ -10,6 +10,17 @@ pub enum Service {
     Logs,
 }
 
+impl Service {
+    /// The signing name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::Logs => "logs",
+        }
+    }
+}
+
 /// Who asks, as far as the signature tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {

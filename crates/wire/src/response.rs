@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::Full;
 use serde::Serialize;
 
 use crate::error::ApiError;
@@ -51,5 +52,13 @@ impl Response {
             self.headers.insert(HeaderName::from_static(name), value);
         }
         self
+    }
+
+    /// The form that the HTTP library sends.
+    pub(crate) fn into_http(self) -> http::Response<Full<Bytes>> {
+        let mut response = http::Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
     }
 }
