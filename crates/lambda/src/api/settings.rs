@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::api::members::Members;
 use crate::error::Error;
+use crate::ops::environment;
 use crate::pattern::{
     ANY_ARN, ENVIRONMENT_KEY, HANDLER, LAYER_VERSION_ARN, LOG_GROUP, Pattern, ROLE, SECURITY_GROUP_ID, SUBNET_ID,
 };
@@ -153,7 +154,8 @@ impl Settings {
     /// A key that is not of the model's form.
     pub(crate) fn check_environment(&self) -> Result<(), Error> {
         let mut keys = self.environment.iter().flat_map(|variables| &variables.0).map(|(key, _)| key);
-        if keys.all(|key| ENVIRONMENT_KEY.matches(key)) {
+        // `_HANDLER` is not of the form either, and has a refusal of its own.
+        if keys.all(|key| ENVIRONMENT_KEY.matches(key) || environment::is_reserved(key)) {
             return Ok(());
         }
         Err(Error::Constraint(format!(

@@ -36,11 +36,15 @@ const RESERVED: &[&str] = &[
     "AWS_LAMBDA_METADATA_TOKEN",
 ];
 
+pub(crate) fn is_reserved(key: &str) -> bool {
+    RESERVED.contains(&key)
+}
+
 /// # Errors
 /// Reserved keys, a NUL (which no process environment can hold), or too much in all.
 pub(crate) fn check(variables: &Variables) -> Result<(), Error> {
     let keys = variables.0.iter().map(|(key, _)| key.as_str());
-    let reserved: Vec<_> = keys.filter(|key| RESERVED.contains(key)).collect();
+    let reserved: Vec<_> = keys.filter(|key| is_reserved(key)).collect();
     if !reserved.is_empty() {
         return Err(Error::InvalidParameter(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have \

@@ -85,8 +85,16 @@ async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Arc<CodeDir>, E
         let edit = |now: &Entry| ended(begun, now, failure.as_ref(), lambda.random.uuid().to_string());
         let superseded = || Error::FunctionNotFound { arn: begun.arn.clone() };
         match lambda.functions.change(&begun.key, code.clone(), superseded, edit).await {
-            // The package before may be unused now. Or another change or a deletion has taken over.
-            Ok(_) | Err(Error::FunctionNotFound { .. }) => return lambda.collector.nudge(),
+            // The package before may be unused now.
+            Ok(_) => return lambda.collector.nudge(),
+            // A deletion or another change has taken over. Or this very change has ended already, by
+            // another process or by a write that was reported as failed: then the code is wanted.
+            Err(Error::FunctionNotFound { .. }) => {
+                if let Some(code) = code {
+                    lambda.functions.supply_code(&begun.key, code).await;
+                }
+                return lambda.collector.nudge();
+            }
             Err(error) => {
                 tracing::error!(function = %begun.key.name, %error, "an activation could not be stored, trying again");
             }

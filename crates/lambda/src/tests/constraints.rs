@@ -258,7 +258,7 @@ async fn keys_of_environment_variables() {
     let world = World::new().await;
     let message = "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map keys \
                    must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]";
-    for key in ["A", "1A", "A-B", "", "_HANDLER", "Ä1"] {
+    for key in ["A", "1A", "A-B", "", "_X", "Ä1"] {
         let body = create_with("f", json!({"Environment": {"Variables": {key: "secret"}}}));
         let answer = world.call("POST", "/2015-03-31/functions", body).await;
         assert_error(answer, 400, "ValidationException", message, key);

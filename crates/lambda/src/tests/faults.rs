@@ -5,6 +5,7 @@
 //! failed may have happened or not. The failures this catches: a state acknowledged and not
 //! committed, a snapshot that strays from the store, a change left in progress for ever.
 
+use hearth_model::Lookup;
 use hearth_store::faults::{Call, Fault, Faults, Faulty};
 
 use super::*;
@@ -143,6 +144,17 @@ async fn live(fault: Option<(u64, Fault)>) -> (World, Vec<Seen>, u64) {
     (world, possible, faults.calls() - before)
 }
 
+/// An active function can be run, within moments.
+async fn ready(world: &World, what: &str) {
+    for _ in 0..10_000 {
+        if matches!(world.lambda.catalog().lookup(&key("f"), None), Lookup::Ready(_)) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{what}: the function cannot be run");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_failure_of_the_store_leaves_the_truth() {
     let (_, possible, calls) = live(None).await;
@@ -159,6 +171,10 @@ async fn every_failure_of_the_store_leaves_the_truth() {
                 let shown = again.settled("f").await;
                 assert_eq!(shown["State"], "Active", "{fault:?} at {nth}: {shown}");
                 assert_eq!(shown["LastUpdateStatus"], "Successful", "{fault:?} at {nth}: {shown}");
+                ready(&again, &format!("{fault:?} at {nth}, after the restart")).await;
+                if matches!(fault, Fault::FailBefore | Fault::FailAfter) {
+                    ready(&world, &format!("{fault:?} at {nth}")).await;
+                }
             }
         }
     }

@@ -273,8 +273,8 @@ async fn creations_that_the_service_refuses() {
             put(
                 "a reserved key",
                 "/f/configuration",
-                json!({"Environment": {"Variables": {"AWS_LAMBDA_RUNTIME_API": "1"}}}),
-                reserved("AWS_LAMBDA_RUNTIME_API"),
+                json!({"Environment": {"Variables": {"AWS_LAMBDA_RUNTIME_API": "1", "_HANDLER": "x"}}}),
+                reserved("AWS_LAMBDA_RUNTIME_API, _HANDLER"),
             ),
         ],
     )

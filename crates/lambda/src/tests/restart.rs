@@ -213,3 +213,29 @@ async fn a_tree_that_is_still_used_waits() {
     collect(&world.lambda, &mut seen).await.unwrap();
     assert!(!tree.exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_folder_on_disk_has_everything_at_the_next_start() {
+    let dir = tempdir();
+    let open = async || {
+        let clock = Clock::system();
+        let options = hearth_store::embedded::Options::new(dir.path().join("data"), clock.clone());
+        let store = hearth_store::Embedded::open(options).unwrap();
+        let memory = Memory::new(clock.clone());
+        let (documents, blobs) = (Arc::new(store.clone()), Arc::new(store.clone()));
+        (World::over(clock, memory, documents, blobs, Arc::clone(&dir)).await, store)
+    };
+    let (world, store) = open().await;
+    for n in 0..20 {
+        world.make(&format!("f{n}")).await;
+    }
+    let before = world.expect("GET", "/2015-03-31/functions", Value::Null, 200).await;
+    drop(world);
+    store.close().await;
+    let (world, _store) = open().await;
+    for n in 0..20 {
+        let lookup = world.lambda.catalog().lookup(&key(&format!("f{n}")), None);
+        assert!(matches!(lookup, Lookup::Ready(_)), "f{n} can be run at once");
+    }
+    assert_eq!(world.expect("GET", "/2015-03-31/functions", Value::Null, 200).await, before);
+}

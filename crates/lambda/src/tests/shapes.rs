@@ -231,3 +231,108 @@ async fn every_operation_of_the_service_is_there_once() {
     // As many as the service's model of late 2025 has.
     assert_eq!(count, 85);
 }
+
+mod any_body {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            Just(json!(ROLE)),
+            Just(json!("python3.12")),
+            Just(json!(zipped("x"))),
+        ];
+        let members = [
+            "Variables",
+            "ZipFile",
+            "S3Bucket",
+            "Mode",
+            "ApplyOn",
+            "Size",
+            "LogFormat",
+            "LogGroup",
+            "SubnetIds",
+            "TargetArn",
+            "AB",
+        ];
+        leaf.prop_recursive(2, 8, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::vec((proptest::sample::select(members.to_vec()), inner), 0..3).prop_map(
+                    |pairs| {
+                        Value::Object(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                    }
+                ),
+            ]
+        })
+    }
+
+    fn body() -> impl Strategy<Value = Value> {
+        let members = [
+            "FunctionName",
+            "Runtime",
+            "Role",
+            "Handler",
+            "Code",
+            "Description",
+            "Timeout",
+            "MemorySize",
+            "Publish",
+            "VpcConfig",
+            "PackageType",
+            "DeadLetterConfig",
+            "Environment",
+            "KMSKeyArn",
+            "TracingConfig",
+            "Tags",
+            "Layers",
+            "FileSystemConfigs",
+            "ImageConfig",
+            "CodeSigningConfigArn",
+            "Architectures",
+            "EphemeralStorage",
+            "SnapStart",
+            "LoggingConfig",
+            "CapacityProviderConfig",
+            "PublishTo",
+            "DurableConfig",
+            "TenancyConfig",
+            "ZipFile",
+            "DryRun",
+            "RevisionId",
+        ];
+        proptest::collection::vec((proptest::sample::select(members.to_vec()), value()), 0..5).prop_map(|changes| {
+            let mut body = create_body("f");
+            changes.into_iter().for_each(|(member, value)| body[member] = value);
+            body
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever a client sends, it is told what it did wrong, and never of a failure in here.
+        #[test]
+        fn is_served_or_refused(body in body()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let world = World::new().await;
+                world.make("f").await;
+                for (method, uri) in [
+                    ("POST", "/2015-03-31/functions"),
+                    ("PUT", "/2015-03-31/functions/f/code"),
+                    ("PUT", "/2015-03-31/functions/f/configuration"),
+                ] {
+                    if let Err(error) = world.call(method, uri, body.clone()).await {
+                        assert!(error.status.is_client_error(), "{method} {uri} {body}: {error:?}");
+                    }
+                }
+            });
+        }
+    }
+}
