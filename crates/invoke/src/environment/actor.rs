@@ -70,7 +70,9 @@ pub(crate) fn start(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec
     let tasks = plane.tasks.clone();
     tasks.spawn(TaskKind::Environment, "execution environment", async move {
         match Environment::open(&plane, &pool, spec).await {
-            Ok(environment) => environment.live().await,
+            Ok(Some(environment)) => environment.live().await,
+            // Its job has been answered.
+            Ok(None) => {}
             Err(refusal) => refusal.tell(&pool),
         }
     });
@@ -91,7 +93,8 @@ impl Refusal {
 }
 
 impl Environment {
-    async fn open(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) -> Result<Self, Refusal> {
+    async fn open(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) -> Result<Option<Self>, Refusal> {
+        let born = Instant::now();
         let runtime = plane.workshop.runtimes.resolve(&spec.runtime);
         let runtime = runtime.map_err(|error| Refusal(InvokeError::RuntimeUnavailable(error.to_string())))?;
         let id = format!("{:032x}", u128::from_le_bytes(plane.random.bytes()));
@@ -123,11 +126,12 @@ impl Environment {
             Ok(runtime) => runtime,
             Err(StartError::Host(cause)) => return Err(Refusal(InvokeError::Sandbox(cause))),
             Err(StartError::Function(error)) => {
-                return Err(Self::unstartable(plane, pool, &spec, journal, &reporter, &error).await);
+                Self::unstartable(plane, pool, &spec, journal, &reporter, &error).await;
+                return Ok(None);
             }
         };
         let (inbox_tx, inbox) = mpsc::channel(2);
-        Ok(Self {
+        Ok(Some(Self {
             handle: Handle {
                 id: plane.next_environment_id(),
                 generation: spec.generation,
@@ -145,8 +149,8 @@ impl Environment {
             ready: false,
             frozen: false,
             init_took: None,
-            born: Instant::now(),
-        })
+            born,
+        }))
     }
 
     /// There is nothing to run: the job gets a function error, with its log lines.
@@ -157,13 +161,11 @@ impl Environment {
         mut journal: Journal,
         reporter: &Reporter,
         error: &PlatformError,
-    ) -> Refusal {
+    ) {
         if let Some(job) = pool.give_up_start() {
             super::run::report_unstartable(plane, spec, &mut journal, reporter, job, error);
         }
         journal.finish().await;
-        // Nobody is left to tell.
-        Refusal(InvokeError::Sandbox(error.text.clone()))
     }
 
     async fn live(mut self) {

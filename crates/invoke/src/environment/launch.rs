@@ -55,7 +55,8 @@ impl Launch {
             binds: self.binds(),
             links: self.links(),
             files: files(),
-            dirs: ["/opt", "/var/task", "/var/runtime", "/proc", "/tmp"].map(PathBuf::from).to_vec(),
+            // There with or without a layer, and with or without a bootstrap of ours.
+            dirs: ["/opt", "/var/runtime"].map(PathBuf::from).to_vec(),
             tmp_bytes: spec.storage.bytes(),
             limits,
             listen: Some(RUNTIME_API_PORT),
