@@ -125,7 +125,7 @@ pub enum SetupError {
     #[error("failed to forbid new privileges: {0}")]
     NoNewPrivileges(Errno),
     #[error("failed to load the system call filter: {0}")]
-    Seccomp(String),
+    Seccomp(Errno),
     #[error("failed to execute {path}: {errno}")]
     Exec { path: PathBuf, errno: Errno },
     #[error("the sandbox's first process ended before it was ready")]

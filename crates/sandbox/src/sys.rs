@@ -272,12 +272,11 @@ fn wait_any(flags: i32) -> Result<Option<(i32, i32)>, Errno> {
 }
 
 /// Loads a system call filter for this process and all it will execute; needs no-new-privileges.
-pub(crate) fn load_seccomp(program: &[seccompiler::sock_filter]) -> Result<(), Errno> {
-    let length = u16::try_from(program.len()).map_err(|_| Errno(libc::E2BIG))?;
+pub(crate) fn load_seccomp(program: &[libc::sock_filter]) -> Result<(), Errno> {
     let program = libc::sock_fprog {
-        len: length,
-        // The kernel only reads it; sock_filter here and in libc have the same C layout.
-        filter: program.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        len: u16::try_from(program.len()).map_err(|_| Errno(libc::E2BIG))?,
+        // The kernel only reads it.
+        filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: `program` points to `len` instructions that outlive the call.
     check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) })?;

@@ -23,7 +23,7 @@ use rustix::net::RecvFlags;
 
 use crate::error::SetupError;
 use crate::protocol::{self, FromSlot, ToSlot};
-use crate::seccomp::Filters;
+use crate::seccomp::Filter;
 use crate::spec::Level;
 use crate::sys;
 use crate::tmp_volume::TmpKind;
@@ -44,7 +44,7 @@ pub(crate) struct SlotSetup {
     pub(crate) first_id: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    pub(crate) seccomp: Rc<Filters>,
+    pub(crate) seccomp: Rc<Filter>,
 }
 
 /// Runs a slot from its birth to its end. The process has just been forked into its pid namespace.

@@ -102,9 +102,7 @@ fn become_program(
     nix::sys::prctl::set_no_new_privs().step(SetupError::NoNewPrivileges)?;
 
     // 10. Only the system calls on the list.
-    for program in &shape.seccomp.programs {
-        sys::load_seccomp(program).map_err(|errno| SetupError::Seccomp(errno.to_string()))?;
-    }
+    sys::load_seccomp(&shape.seccomp.program).step(SetupError::Seccomp)?;
 
     // 11. The program.
     let errno = sys::execve(&program[0], &argv, &env);

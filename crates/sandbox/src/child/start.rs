@@ -9,7 +9,7 @@ use super::process::{self, Running};
 use super::{SlotSetup, Step, identity, root};
 use crate::error::SetupError;
 use crate::protocol::{FromSlot, StartPlan};
-use crate::seccomp::Filters;
+use crate::seccomp::Filter;
 use crate::spec::{Level, Limits};
 
 /// What [`super::init`] looks after.
@@ -25,7 +25,7 @@ pub(super) struct Shape {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) limits: Limits,
-    pub(super) seccomp: Rc<Filters>,
+    pub(super) seccomp: Rc<Filter>,
 }
 
 pub(super) fn start<'a>(

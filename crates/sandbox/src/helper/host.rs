@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cgroup::{Cgroups, Layout};
 use crate::protocol::HelperOptions;
-use crate::seccomp::{self, Filters};
+use crate::seccomp::{self, Filter};
 use crate::spec::{Level, Network};
 use crate::tmp_volume::{self, TmpKind};
 
@@ -62,7 +62,7 @@ pub(super) struct Host {
     /// None where no cgroup can be made.
     pub(super) cgroups: Option<Cgroups>,
     pub(super) mount_point: PathBuf,
-    pub(super) seccomp: Rc<Filters>,
+    pub(super) seccomp: Rc<Filter>,
     /// Locked as long as we live.
     _state_lock: File,
 }
