@@ -5,10 +5,11 @@
 //! versions and aliases will stand beside it. None of the pieces can contain a slash.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use hearth_model::{AccountId, FunctionKey, FunctionName, Region};
-use hearth_store::{BlobId, Blobs, Change, Documents, Expect, Key, StoreError, Write};
+use hearth_store::{BlobId, Blobs, Change, Document, Documents, Expect, Key, StoreError, Write};
 
 use crate::record::{FunctionRecord, Package};
 
@@ -37,14 +38,26 @@ pub(crate) enum Precondition {
 pub(crate) struct Db {
     documents: Arc<dyn Documents>,
     blobs: Arc<dyn Blobs>,
+    /// True once a document was met that this Hearth cannot read.
+    unread: Arc<AtomicBool>,
 }
 
 impl Db {
     pub(crate) fn new(documents: Arc<dyn Documents>, blobs: Arc<dyn Blobs>) -> Self {
-        Self { documents, blobs }
+        Self {
+            documents,
+            blobs,
+            unread: Arc::default(),
+        }
     }
 
-    /// Every function.
+    /// True when the store has functions, or parts of them, that this Hearth does not know: damaged
+    /// ones, or a newer Hearth's. They may refer to any package.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// Every function that can be read; one that cannot does not keep the others from being served.
     pub(crate) async fn load(&self) -> Result<Vec<Stored>, StoreError> {
         let mut found = Vec::new();
         let mut after = None;
@@ -53,8 +66,9 @@ impl Db {
             let is_last = page.len() < SCAN_PAGE;
             after = page.last().map(|document| document.id.clone());
             for document in page {
-                if let Some(key) = head_key(&document.id) {
-                    found.push(decode(key, &document.body, document.version)?);
+                match self.read(document) {
+                    Ok(stored) => found.push(stored),
+                    Err(error) => tracing::error!(%error, "a function is left out, and no package deleted"),
                 }
             }
             if is_last {
@@ -65,7 +79,15 @@ impl Db {
 
     pub(crate) async fn get(&self, key: &FunctionKey) -> Result<Option<Stored>, StoreError> {
         let document = self.documents.get(head(key)).await?;
-        document.map(|document| decode(key.clone(), &document.body, document.version)).transpose()
+        document.map(|document| self.read(document)).transpose()
+    }
+
+    fn read(&self, document: Document) -> Result<Stored, StoreError> {
+        let read = decode(document);
+        if read.is_err() {
+            self.unread.store(true, Ordering::Relaxed);
+        }
+        read
     }
 
     /// Writes a function; the document's new version.
@@ -100,6 +122,7 @@ impl Db {
     pub(crate) fn watch(&self) -> Watch {
         Watch {
             changes: self.documents.watch(COLLECTION),
+            unread: Arc::clone(&self.unread),
         }
     }
 
@@ -124,6 +147,7 @@ impl Db {
 /// The stream of [`Db::watch`].
 pub(crate) struct Watch {
     changes: tokio::sync::mpsc::Receiver<Change>,
+    unread: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -135,6 +159,7 @@ impl Watch {
             if let Some(key) = head_key(&change.key.id) {
                 return Some((key, change.document.map(|document| document.version)));
             }
+            self.unread.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -153,11 +178,14 @@ fn head_key(id: &str) -> Option<FunctionKey> {
     (parts.next() == Some(HEAD) && parts.next().is_none()).then_some(key)
 }
 
-fn decode(key: FunctionKey, body: &[u8], version: u64) -> Result<Stored, StoreError> {
-    let record = serde_json::from_slice(body).map_err(|e| StoreError::Corrupt {
-        what: format!("function {}/{}/{}", key.account, key.region, key.name),
-        detail: e.to_string(),
-    })?;
+fn decode(document: Document) -> Result<Stored, StoreError> {
+    let Document { id, version, body } = document;
+    let corrupt = |detail: String| StoreError::Corrupt {
+        what: format!("document {COLLECTION}/{id}"),
+        detail,
+    };
+    let key = head_key(&id).ok_or_else(|| corrupt("a part of a function that this Hearth does not know".to_owned()))?;
+    let record = serde_json::from_slice(&body).map_err(|e| corrupt(e.to_string()))?;
     Ok(Stored { key, record, version })
 }
 

@@ -80,6 +80,8 @@ pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreference
     let stored = lambda.db.list_packages().await?;
     let lonely: HashSet<_> = stored.into_iter().filter(|hash| !referenced.contains(hash)).collect();
     unreferenced.retain(|hash, _| lonely.contains(hash));
+    // A function that cannot be read may refer to any of them.
+    let lonely = if lambda.db.has_unread() { HashSet::new() } else { lonely };
     for hash in lonely {
         let since_ms = *unreferenced.entry(hash.clone()).or_insert(now_ms);
         if now_ms - since_ms >= GRACE_MS {

@@ -239,3 +239,32 @@ async fn a_data_folder_on_disk_has_everything_at_the_next_start() {
     }
     assert_eq!(world.expect("GET", "/2015-03-31/functions", Value::Null, 200).await, before);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_alone_and_keeps_nothing_else_from_being_served() {
+    let world = World::new().await;
+    world.make("f").await;
+    world.make("g").await;
+    let hash = world.record("f").latest.config.package.sha256_hex;
+    // A newer Hearth's way to write a function, and a part of one that is new as well.
+    for (id, body) in [("g/head", r#"{"v":9}"#), ("g/version/1", "{}")] {
+        let put = hearth_store::Write::Put {
+            key: hearth_store::Key::new("function", format!("123456789012/us-east-1/{id}")),
+            body: Bytes::from(body),
+            expect: hearth_store::Expect::Anything,
+        };
+        world.store.commit(vec![put]).await.unwrap();
+    }
+    let again = world.restarted().await;
+    assert!(matches!(again.lambda.catalog().lookup(&key("f"), None), Lookup::Ready(_)));
+    assert!(matches!(again.lambda.catalog().lookup(&key("g"), None), Lookup::Absent));
+    let made = again.call("POST", "/2015-03-31/functions", create_body("g")).await.unwrap_err();
+    assert_eq!(made.status.as_u16(), 500, "nor is it written over: {made:?}");
+    // Its package may be any of those in the store.
+    again.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
+    let mut seen = HashMap::new();
+    collect(&again.lambda, &mut seen).await.unwrap();
+    again.clock.advance_ms(60 * 60 * 1_000);
+    collect(&again.lambda, &mut seen).await.unwrap();
+    assert_eq!(db(&again).list_packages().await.unwrap(), [hash]);
+}
