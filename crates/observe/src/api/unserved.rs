@@ -1,0 +1,117 @@
+//! Operations that are not served: each says so by its name, so that a client's user sees what is
+//! missing, and not that something is wrong with the request.
+
+use std::sync::Arc;
+
+use hearth_wire::aws_json::Operation;
+
+use super::api_error;
+use crate::error::LogsError;
+
+/// The rest of the service's operations. Source: its published model.
+pub(super) const NAMES: [&str; 95] = [
+    "AssociateKmsKey",
+    "AssociateSourceToS3TableIntegration",
+    "CancelExportTask",
+    "CancelImportTask",
+    "CreateDelivery",
+    "CreateExportTask",
+    "CreateImportTask",
+    "CreateLogAnomalyDetector",
+    "CreateLookupTable",
+    "CreateScheduledQuery",
+    "DeleteAccountPolicy",
+    "DeleteDataProtectionPolicy",
+    "DeleteDelivery",
+    "DeleteDeliveryDestination",
+    "DeleteDeliveryDestinationPolicy",
+    "DeleteDeliverySource",
+    "DeleteDestination",
+    "DeleteIndexPolicy",
+    "DeleteIntegration",
+    "DeleteLogAnomalyDetector",
+    "DeleteLookupTable",
+    "DeleteMetricFilter",
+    "DeleteQueryDefinition",
+    "DeleteResourcePolicy",
+    "DeleteScheduledQuery",
+    "DeleteSubscriptionFilter",
+    "DeleteTransformer",
+    "DescribeAccountPolicies",
+    "DescribeConfigurationTemplates",
+    "DescribeDeliveries",
+    "DescribeDeliveryDestinations",
+    "DescribeDeliverySources",
+    "DescribeDestinations",
+    "DescribeExportTasks",
+    "DescribeFieldIndexes",
+    "DescribeImportTaskBatches",
+    "DescribeImportTasks",
+    "DescribeIndexPolicies",
+    "DescribeLookupTables",
+    "DescribeMetricFilters",
+    "DescribeQueries",
+    "DescribeQueryDefinitions",
+    "DescribeResourcePolicies",
+    "DescribeSubscriptionFilters",
+    "DisassociateKmsKey",
+    "DisassociateSourceFromS3TableIntegration",
+    "GetDataProtectionPolicy",
+    "GetDelivery",
+    "GetDeliveryDestination",
+    "GetDeliveryDestinationPolicy",
+    "GetDeliverySource",
+    "GetIntegration",
+    "GetLogAnomalyDetector",
+    "GetLogFields",
+    "GetLogGroupFields",
+    "GetLogObject",
+    "GetLogRecord",
+    "GetLookupTable",
+    "GetQueryResults",
+    "GetScheduledQuery",
+    "GetScheduledQueryHistory",
+    "GetTransformer",
+    "ListAggregateLogGroupSummaries",
+    "ListAnomalies",
+    "ListIntegrations",
+    "ListLogAnomalyDetectors",
+    "ListLogGroups",
+    "ListLogGroupsForQuery",
+    "ListScheduledQueries",
+    "ListSourcesForS3TableIntegration",
+    "PutAccountPolicy",
+    "PutBearerTokenAuthentication",
+    "PutDataProtectionPolicy",
+    "PutDeliveryDestination",
+    "PutDeliveryDestinationPolicy",
+    "PutDeliverySource",
+    "PutDestination",
+    "PutDestinationPolicy",
+    "PutIndexPolicy",
+    "PutIntegration",
+    "PutMetricFilter",
+    "PutQueryDefinition",
+    "PutResourcePolicy",
+    "PutSubscriptionFilter",
+    "PutTransformer",
+    "StartLiveTail",
+    "StartQuery",
+    "StopQuery",
+    "TestMetricFilter",
+    "TestTransformer",
+    "UpdateAnomaly",
+    "UpdateDeliveryConfiguration",
+    "UpdateLogAnomalyDetector",
+    "UpdateLookupTable",
+    "UpdateScheduledQuery",
+];
+
+pub(super) fn operations() -> impl Iterator<Item = Operation> {
+    NAMES.into_iter().map(|operation| {
+        let refuse = move |_| -> hearth_wire::HandlerFuture {
+            Box::pin(async move { Err(api_error(LogsError::NotServed { operation })) })
+        };
+        Operation::new(operation, Arc::new(refuse))
+    })
+}
