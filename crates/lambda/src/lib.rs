@@ -29,6 +29,7 @@ use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, Invoke};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
+use hearth_wire::server::LocalRoute;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -116,7 +117,7 @@ impl Lambda {
 
     /// Hearth's own paths: downloads of packages, which carry their right in the link.
     #[must_use]
-    pub fn local_routes(self: &Arc<Self>) -> Vec<Route> {
+    pub fn local_routes(self: &Arc<Self>) -> Vec<LocalRoute> {
         api::local_routes(self)
     }
 

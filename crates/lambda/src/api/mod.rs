@@ -21,6 +21,7 @@ use std::sync::Arc;
 use hearth_core::TaskKind;
 use hearth_model::Invoke;
 use hearth_wire::rest_json::{Oversize, Route};
+use hearth_wire::server::{LocalRoute, local_handler};
 use hearth_wire::{ApiError, Handler, Request, Response, handler};
 use http::Method;
 use tokio::sync::oneshot;
@@ -86,9 +87,9 @@ pub(crate) fn invoke_route(invoke: Arc<dyn Invoke>) -> Route {
 }
 
 /// Hearth's own paths.
-pub(crate) fn local_routes(lambda: &Arc<Lambda>) -> Vec<Route> {
-    let handler = handler(Arc::clone(lambda), code_link::download);
-    vec![Route::new(Method::GET, crate::ops::download::TEMPLATE, "DownloadPackage", handler)]
+pub(crate) fn local_routes(lambda: &Arc<Lambda>) -> Vec<LocalRoute> {
+    let handler = local_handler(Arc::clone(lambda), code_link::download);
+    vec![LocalRoute::prefix(crate::ops::download::PATH, handler)]
 }
 
 fn read(method: Method, template: &'static str, operation: &'static str, handler: Handler) -> Route {

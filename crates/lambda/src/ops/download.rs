@@ -14,15 +14,15 @@ use crate::record::Package;
 /// Source: fact sheet "Lambda control-plane API", section 4.
 const LIFETIME_S: i64 = 600;
 
-/// Where [`link`]s lead.
-pub(crate) const TEMPLATE: &str = "/_hearth/code/{Package}";
+/// Where [`link`]s lead; the package's hash follows.
+pub(crate) const PATH: &str = "/_hearth/code/";
 
 /// A link that is good for ten minutes.
 pub(crate) fn link(lambda: &Lambda, endpoint: &str, package: &Package) -> String {
     let expires_s = lambda.clock.now_ms() / 1_000 + LIFETIME_S;
     let signature = hex::encode(mac(lambda, &package.sha256_hex, expires_s).finalize().into_bytes());
     let sha256_hex = &package.sha256_hex;
-    format!("{endpoint}/_hearth/code/{sha256_hex}?expires={expires_s}&signature={signature}")
+    format!("{endpoint}{PATH}{sha256_hex}?expires={expires_s}&signature={signature}")
 }
 
 /// The uploaded bytes.

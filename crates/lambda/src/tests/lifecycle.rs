@@ -284,19 +284,27 @@ async fn links_lead_to_the_uploaded_bytes_until_they_expire() {
     world.make("f").await;
     let shown = world.expect("GET", "/2015-03-31/functions/f", Value::Null, 200).await;
     let location = shown["Code"]["Location"].as_str().unwrap().to_owned();
-    let uri = location.strip_prefix("http://127.0.0.1:4566").unwrap();
-    let answer = world.call("GET", uri, Value::Null).await.unwrap();
+    let uri = location.strip_prefix(ENDPOINT).unwrap();
+    let answer = world.call_local("GET", uri).await.unwrap();
     assert_eq!(answer.body, package("def handler(e, c): return 1"));
     assert_eq!(answer.headers["content-type"], "application/zip");
     let forged = uri.replace("expires=1", "expires=2");
-    let refused = world.call("GET", &forged, Value::Null).await;
+    let refused = world.call_local("GET", &forged).await;
     let text = "The link's signature does not match; ask GetFunction for a new one";
     assert_error(refused, 403, "AccessDeniedException", text, "an altered link");
+    let other = uri.replace("/code/", "/code/00");
+    assert_error(world.call_local("GET", &other).await, 403, "AccessDeniedException", text, "another package");
+    assert!(world.call_local("HEAD", uri).await.is_ok());
+    assert_eq!(world.call_local("PUT", uri).await.unwrap_err().status.as_u16(), 405);
+    for bad in ["", "?expires=x&signature=00", "?expires=1&signature=zz", "?expires=99999999999&signature="] {
+        let answer = world.call_local("GET", &format!("/_hearth/code/{}{bad}", "ab".repeat(32))).await;
+        assert_error(answer, 403, "AccessDeniedException", text, bad);
+    }
     world.expect("DELETE", "/2015-03-31/functions/f", Value::Null, 204).await;
     world.clock.advance_ms(599_000);
-    assert!(world.call("GET", uri, Value::Null).await.is_ok(), "a link outlives its function");
+    assert!(world.call_local("GET", uri).await.is_ok(), "a link outlives its function");
     world.clock.advance_ms(1_000);
-    let refused = world.call("GET", uri, Value::Null).await;
+    let refused = world.call_local("GET", uri).await;
     let text = "The link has expired; ask GetFunction for a new one";
     assert_error(refused, 403, "AccessDeniedException", text, "an old link");
 }

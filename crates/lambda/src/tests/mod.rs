@@ -18,6 +18,7 @@ use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_model::{AccountId, Architecture, FunctionKey, FunctionName, Region};
 use hearth_store::{Blobs, Documents, Memory};
 use hearth_wire::rest_json::Router;
+use hearth_wire::server::LocalRequest;
 use hearth_wire::{ApiError, Caller, Request, Response, Service};
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -27,6 +28,7 @@ use zip::write::SimpleFileOptions;
 use crate::record::FunctionRecord;
 use crate::{AccountLimits, Lambda, Options};
 
+pub(super) const ENDPOINT: &str = "http://127.0.0.1:4566";
 pub(super) const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 pub(super) const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function";
 
@@ -75,9 +77,8 @@ impl World {
         })
         .await
         .unwrap();
-        let routes = lambda.routes().into_iter().chain(lambda.local_routes());
         Self {
-            router: Router::new(routes).unwrap(),
+            router: Router::new(lambda.routes()).unwrap(),
             lambda,
             clock,
             store,
@@ -95,12 +96,7 @@ impl World {
     ) -> Result<Response, ApiError> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-        let query: Vec<(String, String)> = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (name.to_owned(), decoded(value)))
-            .collect();
+        let query = parameters(query);
         let found = self.router.find(&method, path, &query).unwrap_or_else(|e| panic!("{method} {uri}: {e:?}"));
         let request = Request {
             service: Service::Lambda,
@@ -117,7 +113,7 @@ impl World {
             labels: found.labels,
             query,
             body: body.into(),
-            endpoint: "http://127.0.0.1:4566".to_owned(),
+            endpoint: ENDPOINT.to_owned(),
         };
         (found.route.handler)(request).await
     }
@@ -125,6 +121,23 @@ impl World {
     pub(super) async fn call(&self, method: &str, uri: &str, body: Value) -> Result<Response, ApiError> {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         self.call_in("us-east-1", method, uri, body).await
+    }
+
+    /// A request to one of Hearth's own paths.
+    pub(super) async fn call_local(&self, method: &str, uri: &str) -> Result<Response, ApiError> {
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        let routes = self.lambda.local_routes();
+        let route = routes.iter().find(|route| path.starts_with(route.path)).unwrap();
+        (route.handler)(LocalRequest {
+            request_id: "r".to_owned(),
+            method: Method::from_bytes(method.as_bytes()).unwrap(),
+            path: path.to_owned(),
+            query: parameters(query),
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+            endpoint: ENDPOINT.to_owned(),
+        })
+        .await
     }
 
     /// A call that has to succeed; its body.
@@ -211,6 +224,11 @@ pub(super) fn create_with(name: &str, members: Value) -> Value {
 
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn parameters(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect()
 }
 
 fn decoded(text: &str) -> String {
