@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::Handler;
 use crate::error::ApiError;
-use crate::rest_json::{DEFAULT_BODY_LIMIT, Oversize};
+use crate::rest_json::DEFAULT_BODY_LIMIT;
 
 /// One operation.
 #[derive(Clone)]
@@ -37,12 +37,6 @@ impl Operation {
     pub fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
-    }
-
-    /// The error for a body beyond the limit.
-    #[must_use]
-    pub fn too_large(&self) -> ApiError {
-        Oversize::Named(self.name).error(self.body_limit)
     }
 }
 

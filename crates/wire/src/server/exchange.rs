@@ -21,6 +21,7 @@ use crate::protocol::Protocol;
 use crate::recognise::{Host, Recognised, by_form, recognise};
 use crate::request::{Caller, Request};
 use crate::response::Response;
+use crate::rest_json::Oversize;
 use crate::sigv4::{Claims, Content, Mode, SignatureError};
 use crate::{Handler, HandlerFuture, render};
 
@@ -46,7 +47,7 @@ struct Found<'a> {
     operation: &'static str,
     labels: Vec<(&'static str, String)>,
     body_limit: usize,
-    too_large: Box<dyn Fn() -> ApiError + Send + 'a>,
+    oversize: Oversize,
     handler: &'a Handler,
 }
 
@@ -64,10 +65,10 @@ impl FrontDoor {
         let (parts, body) = request.into_parts();
         let request_id = self.random.uuid().to_string();
         // A UUID can always stand in a header.
-        let id_header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let id_header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| HeaderValue::from_static("-"));
         let expects_continue = parts.headers.contains_key(EXPECT);
         let mut intake = Intake::new(body, expects_continue, &self.limits, &self.memory);
-        let (mut response, origin) = self.respond(parts, &mut intake, request_id, local).await;
+        let (mut response, origin) = self.respond(parts, &mut intake, request_id, &id_header, local).await;
         intake.discard().await;
         if let Some(origin) = origin {
             browser::expose(&mut response.headers, origin);
@@ -81,6 +82,7 @@ impl FrontDoor {
         parts: Parts,
         intake: &mut Intake<'_, B>,
         request_id: String,
+        id_header: &HeaderValue,
         local: Option<SocketAddr>,
     ) -> (Response, Admitted)
     where
@@ -94,16 +96,15 @@ impl FrontDoor {
         if browser::is_preflight(&parts) {
             return (browser::preflight(&parts), origin);
         }
-        let id = request_id.clone();
         let answered = match local::find(&self.local, parts.uri.path()) {
             Some(route) => plain(route, parts, intake, request_id, local).await,
             None => self.call(parts, intake, request_id, local).await,
         };
         let response = answered.unwrap_or_else(|Refusal { protocol, error }| {
             if let Some(detail) = &error.internal {
-                tracing::error!(request_id = id, detail, "an operation failed");
+                tracing::error!(request_id = ?id_header, detail, "an operation failed");
             }
-            render::error(protocol, &error, &id)
+            render::error(protocol, &error, id_header.to_str().unwrap_or_default())
         });
         (response, origin)
     }
@@ -277,7 +278,7 @@ fn find<'a>(mount: &'a Mount, parts: &Parts, query: &[(String, String)]) -> Resu
                 operation: route.operation,
                 labels: found.labels,
                 body_limit: route.body_limit,
-                too_large: Box::new(|| route.oversize.error(route.body_limit)),
+                oversize: route.oversize,
                 handler: &route.handler,
             })
         }
@@ -288,7 +289,7 @@ fn find<'a>(mount: &'a Mount, parts: &Parts, query: &[(String, String)]) -> Resu
                 operation: operation.name,
                 labels: Vec::new(),
                 body_limit: operation.body_limit,
-                too_large: Box::new(|| operation.too_large()),
+                oversize: Oversize::Named(operation.name),
                 handler: &operation.handler,
             })
         }
@@ -334,7 +335,7 @@ async fn guarded(name: &str, run: impl FnOnce() -> HandlerFuture) -> Result<Resp
 
 fn body_error(error: BodyError, found: &Found<'_>) -> ApiError {
     match error {
-        BodyError::TooLarge { .. } => (found.too_large)(),
+        BodyError::TooLarge { .. } => found.oversize.error(found.body_limit),
         other => transfer_error(&other),
     }
 }

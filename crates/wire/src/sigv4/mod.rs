@@ -16,6 +16,8 @@ mod chunked;
 mod claims;
 mod error;
 mod key;
+#[cfg(test)]
+mod oracle;
 mod payload;
 mod sign;
 mod time;
