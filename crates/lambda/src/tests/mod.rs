@@ -1,6 +1,8 @@
 //! The control plane through its routes, over a store in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod availability;
+mod case;
 mod constraints;
 mod faults;
 mod lifecycle;

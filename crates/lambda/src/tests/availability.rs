@@ -1,0 +1,128 @@
+//! What AWS has and Hearth cannot honour yet: refused by name, unless the form asks for nothing.
+
+use super::case::*;
+use super::*;
+
+#[tokio::test]
+async fn what_hearth_does_not_have_yet_is_refused_by_name() {
+    let world = World::new().await;
+    world.make("f").await;
+    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:l:1";
+    let queue = "arn:aws:sqs:us-east-1:123456789012:q";
+    let key = "arn:aws:kms:us-east-1:123456789012:key/k";
+    let unavailable = |member: &str, hint: &str| format!("{member} is not available in Hearth yet: {hint}");
+    let efs = json!([{"Arn": "a", "LocalMountPath": "/mnt/a"}]);
+    let shared = [
+        (json!({"Layers": [layer]}), "Layers", "put the layer's files into the deployment package"),
+        (json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}), "VpcConfig", "leave out subnets and security groups"),
+        (json!({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}), "VpcConfig", "leave out subnets and security groups"),
+        (json!({"VpcConfig": {"Ipv6AllowedForDualStack": true}}), "VpcConfig", "leave out subnets and security groups"),
+        (json!({"FileSystemConfigs": efs}), "FileSystemConfigs", "leave it out or give an empty list"),
+        (json!({"DeadLetterConfig": {"TargetArn": queue}}), "DeadLetterConfig", "leave out TargetArn"),
+        (json!({"KMSKeyArn": key}), "KMSKeyArn", "leave it out"),
+        (json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}), "SnapStart", "set ApplyOn to None"),
+        (json!({"TracingConfig": {"Mode": "Active"}}), "TracingConfig", "set Mode to PassThrough"),
+        (
+            json!({"ImageConfig": {"Command": ["x"]}}),
+            "ImageConfig",
+            "it applies to container images; deploy a zip without it",
+        ),
+        (
+            json!({"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {}}}),
+            "CapacityProviderConfig",
+            "leave it out",
+        ),
+        (json!({"DurableConfig": {"ExecutionTimeout": 60}}), "DurableConfig", "leave it out"),
+    ];
+    for (members, member, hint) in shared {
+        let message = unavailable(member, hint);
+        let case = put("update", "/f/configuration", members.clone(), message.clone());
+        check(&world, vec![create("create", members, message), case]).await;
+    }
+    let s3 = json!({"S3Bucket": "bucket", "S3Key": "k"});
+    let publish = "leave it out; versions cannot be published";
+    let host = "this host runs x86_64 and cannot run arm64";
+    let csc = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-00000000000000000";
+    check(
+        &world,
+        vec![
+            create("S3", json!({"Code": s3}), unavailable("S3Bucket", "give the package as ZipFile")),
+            create("publish", json!({"Publish": true}), unavailable("Publish", publish)),
+            create("publish to", json!({"PublishTo": "LATEST_PUBLISHED"}), unavailable("PublishTo", "leave it out")),
+            create(
+                "an image",
+                json!({"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}}),
+                unavailable("PackageType Image", "deploy a zip"),
+            ),
+            create(
+                "code signing",
+                json!({"CodeSigningConfigArn": csc}),
+                unavailable("CodeSigningConfigArn", "leave it out"),
+            ),
+            create(
+                "tenancy",
+                json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}),
+                unavailable("TenancyConfig", "leave it out"),
+            ),
+            create("another architecture", json!({"Architectures": ["arm64"]}), unavailable("Architectures", host)),
+            create(
+                "a key for the source",
+                json!({"Code": {"ZipFile": zipped("x"), "SourceKMSKeyArn": key}}),
+                unavailable("SourceKMSKeyArn", "leave it out"),
+            ),
+            put("S3", "/f/code", s3, unavailable("S3Bucket", "give the package as ZipFile")),
+            put(
+                "publish",
+                "/f/code",
+                json!({"ZipFile": zipped("x"), "Publish": true}),
+                unavailable("Publish", publish),
+            ),
+            put(
+                "another architecture",
+                "/f/code",
+                json!({"ZipFile": zipped("x"), "Architectures": ["arm64"]}),
+                unavailable("Architectures", host),
+            ),
+            put(
+                "an image for a zip",
+                "/f/code",
+                json!({"ImageUri": "r/i:1"}),
+                "Please don't provide ImageUri when updating a function with packageType Zip.",
+            ),
+            put("no source", "/f/code", json!({}), "Please provide a source for function code."),
+            put(
+                "not a zip",
+                "/f/code",
+                json!({"ZipFile": "aGVsbG8="}),
+                "Could not unzip uploaded file. Please check your file, then try to upload again.",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn forms_that_ask_for_nothing_are_accepted() {
+    let world = World::new().await;
+    for (n, members) in [
+        json!({"Layers": []}),
+        json!({"VpcConfig": {}}),
+        json!({"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": false}}),
+        json!({"FileSystemConfigs": []}),
+        json!({"DeadLetterConfig": {}}),
+        json!({"DeadLetterConfig": {"TargetArn": ""}}),
+        json!({"KMSKeyArn": ""}),
+        json!({"SnapStart": {"ApplyOn": "None"}}),
+        json!({"TracingConfig": {"Mode": "PassThrough"}}),
+        json!({"ImageConfig": {}}),
+        json!({"PackageType": "Zip", "Publish": false, "Architectures": ["x86_64"], "Tags": {}}),
+        json!({"Timeout": null, "Environment": null, "DurableConfig": null}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = create_with(&format!("f{n}"), members.clone());
+        let answer = world.call("POST", "/2015-03-31/functions", body).await;
+        assert!(answer.is_ok(), "{members}: {answer:?}");
+    }
+}
