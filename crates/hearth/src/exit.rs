@@ -111,7 +111,7 @@ impl From<StartError> for Failure {
             StartError::DataFolder { .. } | StartError::Store { .. } => Exit::StoreDamaged,
             StartError::DataFolderLocked(_) => Exit::DataLocked,
             StartError::Sandbox(_) => Exit::CannotIsolate,
-            StartError::Runtimes(_) => Exit::Internal,
+            StartError::Runtimes(_) | StartError::Tables(_) => Exit::Internal,
             StartError::PortTaken { .. } | StartError::Listen { .. } => Exit::PortTaken,
         };
         Self::new(exit, error.to_string())

@@ -55,7 +55,7 @@ fn settings_show_where_they_came_from() {
     command.args(["config", "show", "-o", "json", "--listen", "127.0.0.1:99"]);
     let shown: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
     let origin = |key: &str| {
-        let rows = shown["settings"].as_array().unwrap();
+        let rows = shown.as_array().unwrap();
         rows.iter().find(|row| row["key"] == key).unwrap()["origin"].as_str().unwrap().to_owned()
     };
     assert_eq!(origin("listen"), "flag --listen");

@@ -2,24 +2,33 @@
 //! and this is the only place that knows who stands behind a seam.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
+use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, Lambda};
+use hearth_observe::Observe;
 use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::{Level, Sandboxes};
 use hearth_store::Embedded;
+use hearth_wire::aws_json::{JsonService, JsonVersion};
+use hearth_wire::rest_json::Router;
+use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, Mount};
+use hearth_wire::{Service, server, sigv4};
 
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::error::StartError;
-use crate::host;
 use crate::layout::Layout;
+use crate::{host, plain};
 
 /// What outlives the assembly: the parts that `Node` runs and stops.
 pub struct Parts {
     pub store: Embedded,
+    pub observe: Observe,
     pub runtimes: Arc<Runtimes>,
     pub sandboxes: Sandboxes,
-    pub lambda: Arc<Lambda>,
+    pub invoke: Arc<DataPlane>,
+    pub door: Arc<FrontDoor>,
 }
 
 /// Builds every part.
@@ -35,11 +44,17 @@ pub async fn assemble(
     // 1. Time and chance, from the machine: tests build the parts with their own.
     let (clock, random) = (Clock::system(), Random::system());
 
-    // 2. The store. It takes the data folder's lock, so that all below has it alone.
+    // 2. The store. It takes the data folder's lock, so that all below has the folder alone.
     let store = open_store(layout, &clock).await?;
 
+    // 3. Logs, in a store of their own: a flood of them must not hold up a change of a function.
+    let observe = open_logs(config, layout, &clock).await?;
+
+    // 4. Identity: the keys that callers sign with, and those that functions get.
+    let iam = Arc::new(crate::interim::Iam::new(config));
+
     // 5. The runtimes: our bootstraps where a sandbox can mount them, and the host's interpreters.
-    let (_bootstraps, runtimes) = find_runtimes(config, layout).await?;
+    let (bootstraps, runtimes) = find_runtimes(config, layout).await?;
 
     // 6. The sandboxes: the helper process, and the first prepared slots.
     let sandboxes = Sandboxes::start(host::sandbox_options(config, layout)).await.map_err(StartError::Sandbox)?;
@@ -65,17 +80,86 @@ pub async fn assemble(
         cause: cause.into(),
     })?;
 
+    // 8. The data plane. It sees functions through the snapshot, and is told when one changes.
+    let invoke = DataPlane::new(hearth_invoke::Options {
+        clock: clock.clone(),
+        random: random.clone(),
+        tasks: tasks.clone(),
+        catalog: lambda.catalog(),
+        sink: observe.sink(),
+        credentials: iam.clone(),
+        sandboxes: sandboxes.clone(),
+        runtimes: Arc::clone(&runtimes),
+        bootstraps,
+        limits: invoke_limits(config),
+    });
+    lambda.observe(invoke.clone());
+
+    // 9. The front door, with every service's table of operations behind it.
+    let services = mounts(&lambda, &invoke, &observe)?;
+    let local = lambda.local_routes().into_iter().chain(plain::health(&services)).collect();
+    let door = FrontDoor::new(server::Options {
+        mode: mode(config),
+        limits: server::Limits {
+            connections: config.http_connections.value.narrow() as usize,
+            ..Default::default()
+        },
+        clock,
+        random,
+        access_keys: iam,
+        services,
+        local,
+        browser: BrowserPolicy {
+            hosts: config.http_hosts.value.clone(),
+            origins: config.http_origins.value.clone(),
+        },
+    });
+
     Ok(Parts {
         store,
+        observe,
         runtimes,
         sandboxes,
-        lambda,
+        invoke,
+        door,
     })
+}
+
+fn mounts(lambda: &Arc<Lambda>, invoke: &Arc<DataPlane>, observe: &Observe) -> Result<Vec<Mount>, StartError> {
+    let mut routes = lambda.routes();
+    routes.push(hearth_lambda::invoke_route(invoke.clone()));
+    let lambda = Router::new(routes).map_err(|e| StartError::Tables(e.to_string()))?;
+    let logs = JsonService::new("Logs_20140328", JsonVersion::V1_1, observe.operations());
+    let logs = logs.map_err(|e| StartError::Tables(e.to_string()))?;
+    Ok(vec![
+        Mount {
+            service: Service::Lambda,
+            api: Api::RestJson(lambda),
+        },
+        Mount {
+            service: Service::Logs,
+            api: Api::AwsJson(logs),
+        },
+    ])
 }
 
 async fn open_store(layout: &Layout, clock: &Clock) -> Result<Embedded, StartError> {
     let options = hearth_store::embedded::Options::new(layout.data(), clock.clone());
     blocking(move || Embedded::open(options)).await.map_err(StartError::of_store)
+}
+
+async fn open_logs(config: &Config, layout: &Layout, clock: &Clock) -> Result<Observe, StartError> {
+    let max_bytes = config.logs_max_mib.value.0 << 20;
+    let options = hearth_observe::Options {
+        dir: layout.logs(),
+        clock: clock.clone(),
+        max_bytes,
+    };
+    let opened = blocking(move || Observe::open(options)).await;
+    opened.map_err(|cause| StartError::Store {
+        what: "the log store",
+        cause: cause.into(),
+    })
 }
 
 async fn find_runtimes(config: &Config, layout: &Layout) -> Result<(Arc<Bootstraps>, Arc<Runtimes>), StartError> {
@@ -110,6 +194,22 @@ fn account_limits(config: &Config) -> AccountLimits {
     AccountLimits {
         concurrent_executions: config.concurrency.value.narrow(),
         ..AccountLimits::default()
+    }
+}
+
+fn invoke_limits(config: &Config) -> hearth_invoke::Limits {
+    hearth_invoke::Limits {
+        account_concurrency: config.concurrency.value.narrow(),
+        freeze_linger: Duration::from_millis(config.environments_linger_ms.value.0),
+        idle_reclaim: Duration::from_secs(config.environments_idle_s.value.0),
+        ..hearth_invoke::Limits::default()
+    }
+}
+
+fn mode(config: &Config) -> sigv4::Mode {
+    match config.auth_mode.value {
+        AuthMode::Open => sigv4::Mode::Open,
+        AuthMode::Enforce => sigv4::Mode::Enforce,
     }
 }
 

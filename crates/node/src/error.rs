@@ -30,6 +30,8 @@ pub enum StartError {
         what: &'static str,
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("failed to build the tables of operations: {0}")]
+    Tables(String),
     #[error("failed to prepare the runtimes: {0}")]
     Runtimes(std::io::Error),
     #[error("{0}; `hearth doctor` says what this host offers")]

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_core::{Shutdown, Tasks};
+use hearth_core::{Shutdown, TaskKind, Tasks};
 use hearth_runtimes::{Runtimes, State};
 use hearth_sandbox::Sandboxes;
-use tokio::net::TcpListener;
 
 use crate::assemble::{Parts, assemble};
 use crate::config::Config;
@@ -15,10 +15,12 @@ use crate::error::StartError;
 use crate::layout::Layout;
 use crate::listener;
 
+/// What the disk gets for the last log lines, after the drain.
+const FLUSH: Duration = Duration::from_secs(5);
+
 /// A server that holds its data folder and its port.
 pub struct Node {
     layout: Layout,
-    listener: TcpListener,
     listen: SocketAddr,
     parts: Parts,
     tasks: Tasks,
@@ -47,7 +49,7 @@ pub enum Drained {
 }
 
 impl Node {
-    /// Takes the port, then builds every part.
+    /// Takes the port, builds every part, and serves.
     ///
     /// # Errors
     /// Whatever keeps a server from starting; nothing is left behind that the next start has to
@@ -63,9 +65,10 @@ impl Node {
         })?;
         let (tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let parts = assemble(config, &layout, &tasks, &shutdown).await?;
+        let serve = Arc::clone(&parts.door).serve(listener, shutdown.clone(), tasks.clone());
+        tasks.spawn(TaskKind::Listener, "front door", serve);
         Ok(Self {
             layout,
-            listener,
             listen,
             parts,
             tasks,
@@ -73,6 +76,7 @@ impl Node {
         })
     }
 
+    /// For the banner.
     #[must_use]
     pub fn summary(&self) -> Summary {
         Summary {
@@ -83,18 +87,18 @@ impl Node {
         }
     }
 
-    /// Serves until the drain begins.
-    pub async fn run(&self) {
-        self.shutdown.started().await;
-    }
-
     /// Takes no more work, and gives what runs until `deadline`.
     pub async fn drain(&self, deadline: Duration) -> Drained {
+        // 1. No more connections, and no more invocations; what runs goes on.
         self.shutdown.start();
+        self.parts.invoke.close();
         let in_time = self.tasks.drain(deadline).await;
+        // 2. Nothing runs any more, or its time is over.
         self.parts.sandboxes.shutdown().await;
+        // 3. The last log lines, then the last change, are on disk.
+        let logged = self.parts.observe.close(FLUSH).await;
         self.parts.store.close().await;
-        if in_time { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
+        if in_time && logged { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
     }
 }
 

@@ -1,7 +1,6 @@
 //! `hearth config show`: each effective value and its origin, secrets left out.
 
 use hearth_node::config::show;
-use serde_json::json;
 
 use crate::cli::Report;
 use crate::exit::{Exit, Failure};
@@ -16,7 +15,7 @@ pub fn show(args: &Report) -> Result<Exit, Failure> {
                 rows.iter().map(|row| vec![row.key.to_owned(), row.text(), row.origin.clone()]).collect();
             output::table(&["KEY", "VALUE", "ORIGIN"], &cells)?;
         }
-        Format::Json => output::json(&json!({ "file": config.file, "settings": rows }))?,
+        Format::Json => output::json(&rows)?,
     }
     Ok(Exit::Ok)
 }

@@ -25,10 +25,7 @@ async fn live(config: &Config) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let node = Node::open(config).await?;
     crate::banner::announce(config, &node)?;
-    tokio::select! {
-        () = node.run() => {}
-        name = signals.next() => tracing::info!(signal = name, "stopping"),
-    }
+    tracing::info!(signal = signals.next().await, "stopping");
     let deadline = Duration::from_secs(config.drain_s.value.0);
     tokio::select! {
         drained = node.drain(deadline) => Ok(exit_of(drained)),

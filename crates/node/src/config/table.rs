@@ -121,6 +121,15 @@ settings! {
     drain_s: Count<0, 900>, "drain_s", Some("HEARTH_DRAIN_S"), Some("--drain-s"),
         default |_: &Host| Count(25), said "25",
         "Seconds that running invocations get when the server is told to stop.";
+    http_connections: Count<16, 1_000_000>, "http.connections", Some("HEARTH_HTTP_CONNECTIONS"), None,
+        default |_: &Host| Count(4_096), said "4096",
+        "Connections at a time; one more is answered 503.";
+    http_hosts: Vec<String>, "http.hosts", Some("HEARTH_HTTP_HOSTS"), None,
+        default |_: &Host| Vec::new(), said "none",
+        "Names beside addresses and `localhost` under which the server may be asked in `open` mode, e.g. `hearth.example` or `*.example`.";
+    http_origins: Vec<String>, "http.origins", Some("HEARTH_HTTP_ORIGINS"), None,
+        default |_: &Host| Vec::new(), said "none",
+        "Origins of web pages that may use the API, e.g. `https://app.example`; `*` admits all.";
     log_filter: String, "log.filter", Some("HEARTH_LOG"), Some("--log"),
         default |_: &Host| "info".to_owned(), said "info",
         "What the server logs to standard error: a level, or `target=level` pairs separated by commas.";
