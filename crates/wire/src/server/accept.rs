@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hearth_core::{Shutdown, TaskKind, Tasks};
@@ -20,6 +21,7 @@ pub(super) async fn run(door: Arc<FrontDoor>, listener: TcpListener, shutdown: S
     let gate = Gate {
         places: Arc::new(Semaphore::new(door.limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
         refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
+        is_full: AtomicBool::new(false),
         door,
         shutdown: shutdown.clone(),
         tasks,
@@ -51,6 +53,8 @@ struct Gate {
     door: Arc<FrontDoor>,
     places: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    /// So that a flood is logged once and not once a connection.
+    is_full: AtomicBool,
     shutdown: Shutdown,
     tasks: Tasks,
 }
@@ -59,6 +63,7 @@ impl Gate {
     fn admit(&self, stream: TcpStream) {
         let door = Arc::clone(&self.door);
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.is_full.store(false, Ordering::Relaxed);
             let shutdown = self.shutdown.child();
             self.tasks.spawn(TaskKind::Connection, "front door", async move {
                 connection::serve(door, stream, shutdown).await;
@@ -66,7 +71,9 @@ impl Gate {
             });
             return;
         }
-        tracing::warn!(limit = self.door.limits.connections, "too many connections; one is refused");
+        if !self.is_full.swap(true, Ordering::Relaxed) {
+            tracing::warn!(limit = self.door.limits.connections, "too many connections; new ones are refused");
+        }
         if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
             self.tasks.spawn(TaskKind::Connection, "front door refusal", async move {
                 connection::refuse(&door, stream).await;

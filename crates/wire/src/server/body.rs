@@ -59,11 +59,24 @@ impl BodyMemory {
     }
 }
 
-/// A body in memory, and its share of the memory.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) bytes: Bytes,
-    pub(super) share: Option<OwnedSemaphorePermit>,
+/// A large body with its share of the memory: given back when the last part of it is dropped,
+/// wherever it went.
+struct Shared {
+    bytes: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn held(bytes: Bytes, share: Option<OwnedSemaphorePermit>) -> Bytes {
+    match share {
+        Some(share) => Bytes::from_owner(Shared { bytes, _share: share }),
+        None => bytes,
+    }
 }
 
 /// A body that has yet to be read.
@@ -96,7 +109,7 @@ where
     }
 
     /// Reads all of it. A body that came in one piece, as small ones do, is not copied.
-    pub(super) async fn read(&mut self, limit: usize) -> Result<Held, BodyError> {
+    pub(super) async fn read(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         let declared = self.body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         if declared.is_some_and(|declared| declared > limit) {
             return Err(BodyError::TooLarge { limit });
@@ -105,13 +118,13 @@ where
         let share = self.memory.take(most, self.limits.body_time).await?;
         self.withheld = false;
         let Some(first) = self.next().await? else {
-            return Ok(Held { bytes: Bytes::new(), share });
+            return Ok(Bytes::new());
         };
         if first.len() > limit {
             return Err(BodyError::TooLarge { limit });
         }
         if self.body.is_end_stream() {
-            return Ok(Held { bytes: first, share });
+            return Ok(held(first, share));
         }
         let mut all = BytesMut::with_capacity(declared.unwrap_or(first.len() * 2));
         all.extend_from_slice(&first);
@@ -121,7 +134,7 @@ where
             }
             all.extend_from_slice(&more);
         }
-        Ok(Held { bytes: all.freeze(), share })
+        Ok(held(all.freeze(), share))
     }
 
     /// Reads on without keeping anything, so that a client that is still sending gets to read its
@@ -206,7 +219,7 @@ mod tests {
     {
         let limits = limits();
         let memory = BodyMemory::new(&limits);
-        Intake::new(body, false, &limits, &memory).read(limit).await.map(|held| held.bytes)
+        Intake::new(body, false, &limits, &memory).read(limit).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -233,8 +246,12 @@ mod tests {
         let large = || Full::new(Bytes::from(vec![0; 600 * 1024]));
         let first = Intake::new(large(), false, &limits, &memory).read(1_000_000).await.expect("room");
         let second = Intake::new(large(), false, &limits, &memory).read(1_000_000).await;
-        assert_eq!(second.map(|held| held.bytes), Err(BodyError::Full));
+        assert_eq!(second, Err(BodyError::Full));
+        let part = first.slice(5..9);
         drop(first);
+        let third = Intake::new(large(), false, &limits, &memory).read(1_000_000).await;
+        assert_eq!(third, Err(BodyError::Full), "a part holds the whole");
+        drop(part);
         assert!(Intake::new(large(), false, &limits, &memory).read(1_000_000).await.is_ok());
     }
 

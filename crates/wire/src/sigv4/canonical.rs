@@ -189,4 +189,20 @@ mod tests {
         header(&mut out, &headers, "my-header1");
         assert_eq!(out, b"my-header1:a b c,d\n");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in ".*") {
+            path(&text, PathRule::Normalised);
+            path(&text, PathRule::Plain);
+            query(&text);
+        }
+
+        #[test]
+        fn the_order_of_query_parameters_does_not_matter(mut pairs in proptest::collection::vec("[a-c]{1,2}=[a-c]{0,2}", 0..6)) {
+            let one = query(&pairs.join("&"));
+            pairs.reverse();
+            proptest::prop_assert_eq!(one, query(&pairs.join("&")));
+        }
+    }
 }

@@ -210,6 +210,9 @@ fn lifetime(expires: Option<&str>) -> Result<i64, SignatureError> {
     }
 }
 
+/// A header that CloudFront adds on the way, after the client has signed.
+const ADDED_ON_THE_WAY: &str = "x-amz-cf-id";
+
 /// The host keeps a signature from being replayed elsewhere, the `x-amz-*` headers mean something
 /// to services: both must be signed.
 fn check_signed_headers(names: &str, headers: &HeaderMap) -> Result<(), SignatureError> {
@@ -219,7 +222,10 @@ fn check_signed_headers(names: &str, headers: &HeaderMap) -> Result<(), Signatur
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
         ));
     }
-    let unsigned = headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
+    let unsigned = headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-") && *name != ADDED_ON_THE_WAY);
     let unsigned: Vec<&str> = unsigned.filter(|name| !is_signed(name)).collect();
     if unsigned.is_empty() {
         return Ok(());

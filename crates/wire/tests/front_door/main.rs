@@ -1,0 +1,9 @@
+//! The front door through a real socket, with handlers that show what they were given.
+#![allow(clippy::expect_used)] // Helpers of tests may state what they take for granted.
+
+mod answers;
+mod bounds;
+mod browsers;
+mod life;
+mod signatures;
+mod world;
