@@ -5,6 +5,7 @@ mod availability;
 mod case;
 mod constraints;
 mod faults;
+mod invoke;
 mod lifecycle;
 mod refusals;
 mod restart;
@@ -103,12 +104,7 @@ impl World {
         let request = Request {
             service: Service::Lambda,
             operation: found.route.operation,
-            caller: Caller {
-                account: AccountId::parse("123456789012").unwrap(),
-                region: Region::parse(region).unwrap(),
-                arn: "arn:aws:iam::123456789012:user/ann".to_owned(),
-                access_key_id: None,
-            },
+            caller: caller(region),
             request_id: "r".to_owned(),
             method,
             headers: http::HeaderMap::new(),
@@ -180,6 +176,15 @@ impl World {
     }
 }
 
+pub(super) fn caller(region: &str) -> Caller {
+    Caller {
+        account: AccountId::parse("123456789012").unwrap(),
+        region: Region::parse(region).unwrap(),
+        arn: "arn:aws:iam::123456789012:user/ann".to_owned(),
+        access_key_id: None,
+    }
+}
+
 pub(super) fn key(name: &str) -> FunctionKey {
     FunctionKey {
         account: AccountId::parse("123456789012").unwrap(),
@@ -228,7 +233,7 @@ pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn parameters(query: &str) -> Vec<(String, String)> {
+pub(super) fn parameters(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect()
 }

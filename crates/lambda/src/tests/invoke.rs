@@ -1,0 +1,193 @@
+//! The route of Invoke over a data plane that answers by script: what reaches it, and how its
+//! answers and refusals look. Source: fact sheet "Lambda invocation", sections 1 to 3.
+
+use hearth_model::{
+    BoxFuture, FunctionError, Invocation, Invoke, InvokeError, Outcome, Qualifier, ThrottleReason, Version,
+};
+use hearth_wire::rest_json::Route;
+use parking_lot::Mutex;
+
+use super::*;
+
+/// Keeps what it was asked and gives what it was told to give.
+struct Script {
+    asked: Mutex<Vec<Invocation>>,
+    answer: Result<Outcome, InvokeError>,
+}
+
+impl Invoke for Script {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Outcome, InvokeError>> {
+        self.asked.lock().push(invocation);
+        Box::pin(async { self.answer.clone() })
+    }
+
+    fn dry_run(&self, _: &FunctionKey, _: Option<&Qualifier>) -> Result<Version, InvokeError> {
+        self.answer.clone().map(|outcome| outcome.executed_version)
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome {
+        executed_version: Version::Latest,
+        payload: Bytes::from_static(b"[1]"),
+        error: None,
+        log_tail: None,
+        trace_header: "Root=1-a".to_owned(),
+    }
+}
+
+fn script(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
+    let script = Arc::new(Script {
+        asked: Mutex::default(),
+        answer,
+    });
+    (Arc::clone(&script), crate::invoke_route(script))
+}
+
+async fn call(
+    route: &Route,
+    name: &str,
+    headers: &[(&'static str, &str)],
+    body: &'static str,
+) -> Result<Response, ApiError> {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_str(value).unwrap()));
+    let (name, query) = name.split_once('?').unwrap_or((name, ""));
+    (route.handler)(Request {
+        service: Service::Lambda,
+        operation: "Invoke",
+        caller: caller("us-east-1"),
+        request_id: "the-request".to_owned(),
+        method: Method::POST,
+        headers: headers.collect(),
+        labels: vec![("FunctionName", name.to_owned())],
+        query: parameters(query),
+        body: Bytes::from_static(body.as_bytes()),
+        endpoint: ENDPOINT.to_owned(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_invocation_has_what_the_caller_sent() {
+    let (script, route) = script(Ok(outcome()));
+    let context = STANDARD.encode(r#"{"custom":{"a":1}}"#);
+    let headers = [("x-amz-log-type", "Tail"), ("x-amz-client-context", &*context), ("x-amzn-trace-id", "Root=1-b")];
+    call(&route, "f", &headers, r#"{"k":1}"#).await.unwrap();
+    call(&route, &format!("{ARN}:f:$LATEST"), &[], "").await.unwrap();
+    let asked = script.asked.lock();
+    assert_eq!((&asked[0].function, &asked[0].qualifier), (&key("f"), &None));
+    assert_eq!((&*asked[0].payload, asked[0].wants_log_tail), (&br#"{"k":1}"#[..], true));
+    assert_eq!(asked[0].client_context.as_deref(), Some(r#"{"custom":{"a":1}}"#));
+    assert_eq!(asked[0].trace_header.as_deref(), Some("Root=1-b"));
+    assert_eq!(asked[0].request_id, "the-request");
+    assert_eq!((&asked[1].function, &asked[1].qualifier), (&key("f"), &Some(Qualifier::Latest)));
+    assert_eq!((&*asked[1].payload, asked[1].wants_log_tail), (&b"{}"[..], false));
+}
+
+#[tokio::test]
+async fn answers_carry_their_headers() {
+    let (_, route) = script(Ok(outcome()));
+    let answer = call(&route, "f", &[], "{}").await.unwrap();
+    assert_eq!((answer.status.as_u16(), &*answer.body), (200, &b"[1]"[..]));
+    assert_eq!(answer.headers["x-amz-executed-version"], "$LATEST");
+    assert_eq!(answer.headers["x-amzn-trace-id"], "Root=1-a");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert!(!answer.headers.contains_key("x-amz-function-error") && !answer.headers.contains_key("x-amz-log-result"));
+    let failed = Outcome {
+        error: Some(FunctionError::Unhandled),
+        log_tail: Some(b"END".to_vec()),
+        ..outcome()
+    };
+    let (_, route) = script(Ok(failed));
+    let answer = call(&route, "f", &[], "{}").await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.headers["x-amz-function-error"]), (200, &"Unhandled".parse().unwrap()));
+    assert_eq!(answer.headers["x-amz-log-result"], STANDARD.encode("END"));
+}
+
+#[tokio::test]
+async fn a_dry_run_runs_nothing() {
+    let (script, route) = script(Ok(outcome()));
+    let answer = call(&route, "f", &[("x-amz-invocation-type", "DryRun")], "{}").await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0));
+    assert!(!answer.headers.contains_key("x-amz-executed-version"));
+    assert!(script.asked.lock().is_empty());
+}
+
+#[tokio::test]
+async fn refusals_of_the_data_plane_become_the_services_errors() {
+    let pending = "The operation cannot be performed at this time. The function is currently in the following state: \
+                   Pending";
+    for (error, status, code, message) in [
+        (
+            InvokeError::NotFound {
+                arn: format!("{ARN}:f:$LATEST"),
+            },
+            404,
+            "ResourceNotFoundException",
+            format!("Function not found: {ARN}:f:$LATEST"),
+        ),
+        (
+            InvokeError::NotReady {
+                state: "Pending",
+                reason: None,
+            },
+            409,
+            "ResourceConflictException",
+            pending.to_owned(),
+        ),
+        (InvokeError::Throttled(ThrottleReason::Account), 429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
+        (
+            InvokeError::RuntimeUnavailable("install java21".to_owned()),
+            502,
+            "InvalidRuntimeException",
+            "install java21".to_owned(),
+        ),
+    ] {
+        let (_, route) = script(Err(error));
+        assert_error(call(&route, "f", &[], "{}").await, status, code, &message, code);
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_refused_before_they_reach_it() {
+    let (script, route) = script(Ok(outcome()));
+    let failed = "failed to satisfy constraint: Member must satisfy enum value set:";
+    for (name, headers, code, message) in [
+        (
+            "f",
+            vec![("x-amz-invocation-type", "Sometimes")],
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value 'Sometimes' at 'invocationType' {failed} [Event, RequestResponse, DryRun]"
+            ),
+        ),
+        (
+            "f",
+            vec![("x-amz-log-type", "Head")],
+            "ValidationException",
+            format!("1 validation error detected: Value 'Head' at 'logType' {failed} [None, Tail]"),
+        ),
+        (
+            "f",
+            vec![("x-amz-invocation-type", "Event")],
+            "InvalidParameterValueException",
+            "InvocationType Event is not available in Hearth yet: invoke with RequestResponse".to_owned(),
+        ),
+        (
+            "f:1?Qualifier=2",
+            vec![],
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.".to_owned(),
+        ),
+    ] {
+        assert_error(call(&route, name, &headers, "{}").await, 400, code, &message, name);
+    }
+    let elsewhere = call(&route, "arn:aws:lambda:eu-west-1:123456789012:function:f", &[], "{}").await;
+    let message = "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')";
+    assert_error(elsewhere, 404, "ResourceNotFoundException", message, "another region");
+    let bad = call(&route, "f", &[], "{").await.unwrap_err();
+    assert_eq!((bad.status.as_u16(), bad.code.as_ref()), (400, "InvalidRequestContentException"));
+    assert!(script.asked.lock().is_empty());
+}
