@@ -49,7 +49,7 @@ impl BrowserPolicy {
             self.check_host(host)?;
         }
         let Some(origin) = parts.headers.get(header::ORIGIN) else {
-            return check_site(&parts.headers).map(|()| None);
+            return check_site(parts).map(|()| None);
         };
         let text = origin.to_str().unwrap_or_default();
         let is_own = text.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
@@ -86,15 +86,18 @@ fn admits(allowed: &str, name: &str) -> bool {
 }
 
 /// Browsers do not send an `Origin` with every request (images, plain links), but say when a
-/// request was started by another site's page.
-fn check_site(headers: &HeaderMap) -> Result<(), ApiError> {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    match site {
-        Some("cross-site" | "same-site") => {
-            Err(refusal("a web page of another site may not send requests to this server".to_owned()))
-        }
-        _ => Ok(()),
+/// request was started by another site's page. Following a link is fine: the page that holds the
+/// link does not get to see where it leads.
+fn check_site(parts: &Parts) -> Result<(), ApiError> {
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_foreign = matches!(header("sec-fetch-site"), Some("cross-site" | "same-site"));
+    let is_link = parts.method.is_safe()
+        && header("sec-fetch-mode") == Some("navigate")
+        && header("sec-fetch-dest") == Some("document");
+    if is_foreign && !is_link {
+        return Err(refusal("a web page of another site may not send requests to this server".to_owned()));
     }
+    Ok(())
 }
 
 fn refusal(text: String) -> ApiError {
@@ -204,6 +207,10 @@ mod tests {
         let own = ("host", "127.0.0.1:4566");
         check(&[own, ("sec-fetch-site", "cross-site")], Err("another site"));
         check(&[own, ("sec-fetch-site", "none")], Ok(None));
+        let foreign = ("sec-fetch-site", "cross-site");
+        let navigates = ("sec-fetch-mode", "navigate");
+        check(&[own, foreign, navigates, ("sec-fetch-dest", "document")], Ok(None));
+        check(&[own, foreign, navigates, ("sec-fetch-dest", "iframe")], Err("another site"));
         check(&[own, ("sec-fetch-site", "same-origin")], Ok(None));
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Body;
 
 use super::body::{BodyError, Intake};
@@ -70,11 +70,7 @@ impl FrontDoor {
         let content = content.map_err(refuse_signature)?;
 
         let endpoint = endpoint(&parts, local);
-        for (name, value) in content.trailers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                parts.headers.insert(name, value);
-            }
-        }
+        add_checksums(&mut parts.headers, content.trailers);
         let request = Request {
             service: mount.service,
             operation: found.operation,
@@ -136,6 +132,16 @@ impl FrontDoor {
         );
         let error = ApiError::user(StatusCode::NOT_FOUND, "UnknownOperationException", text).untyped();
         Refusal::of(Protocol::RestJson)(error)
+    }
+}
+
+/// Puts the checksums that came after the body among the headers. Nothing else is taken from
+/// there: an unsigned trailer must not overrule, or pass for, a signed header.
+fn add_checksums(headers: &mut HeaderMap, trailers: Vec<(String, String)>) {
+    for (name, value) in trailers.into_iter().filter(|(name, _)| name.starts_with("x-amz-checksum-")) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.entry(name).or_insert(value);
+        }
     }
 }
 

@@ -239,3 +239,98 @@ fn check_signed_headers(names: &str, headers: &HeaderMap) -> Result<(), Signatur
 fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get("x-amz-decoded-content-length")?.to_str().ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(query: &str, headers: &[(&str, &str)], expected: &str) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(http::HeaderName::try_from(*name).expect("a name"), value.parse().expect("a value"));
+        }
+        let claims = Claims::of(&map, query).expect("well-formed").expect("present");
+        let refusal = Verifier::new(Clock::fixed(1_369_353_600_000)).check(&claims, &map);
+        assert_eq!(refusal.map_err(|error| error.to_string()), Err(expected.to_owned()));
+    }
+
+    fn authorization(scope: &str, signed: &str) -> String {
+        format!("AWS4-HMAC-SHA256 Credential=K/{scope}, SignedHeaders={signed}, Signature=0")
+    }
+
+    #[test]
+    fn contradictions_in_the_header_form() {
+        let date = ("x-amz-date", "20130524T000000Z");
+        let scope = "20130524/us-east-1/lambda/aws4_request";
+        let good = authorization(scope, "host;x-amz-date");
+        check(
+            "",
+            &[date, ("authorization", &good.replace("aws4_request", "aws5"))],
+            "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'.",
+        );
+        check(
+            "",
+            &[("authorization", &good)],
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
+        );
+        check(
+            "",
+            &[("x-amz-date", "yesterday"), ("authorization", &good)],
+            "Date must be in ISO-8601 'basic format'. Got 'yesterday'. See http://en.wikipedia.org/wiki/ISO_8601",
+        );
+        check(
+            "",
+            &[date, ("authorization", &good.replace("20130524", "20130523"))],
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+             '20130523' != '20130524', from '20130524T000000Z'.",
+        );
+        check(
+            "",
+            &[date, ("authorization", &authorization(scope, "x-amz-date"))],
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+        );
+    }
+
+    #[test]
+    fn lifetimes_of_presigned_urls() {
+        let url = |expires: &str| {
+            format!(
+                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K/20130524/us-east-1/s3/aws4_request\
+                 &X-Amz-Date=20130524T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=0{expires}"
+            )
+        };
+        check(
+            &url(""),
+            &[],
+            "AWS query-string parameters must include 'X-Amz-Expires'. Re-examine the query-string parameters.",
+        );
+        for bad in ["-1", "1.5", "x", "99999999999999999999"] {
+            check(&url(&format!("&X-Amz-Expires={bad}")), &[], "X-Amz-Expires should be a non-negative number");
+        }
+        check(
+            &url("&X-Amz-Expires=604801"),
+            &[],
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
+             604800 seconds",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_claims_never_panic(scope in "[ -+./-~]{0,40}", signed in "[ -+.-~]{0,20}", date in "[ -~]{0,20}", body: Vec<u8>) {
+            let mut headers = HeaderMap::new();
+            headers.insert("authorization", authorization(&scope, &signed).parse().expect("printable"));
+            headers.insert("x-amz-date", date.parse().expect("printable"));
+            headers.insert("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD".parse().expect("printable"));
+            if let Ok(Some(claims)) = Claims::of(&headers, "") {
+                let verifier = Verifier::new(Clock::fixed(0));
+                let _ = verifier.check(&claims, &headers);
+                let request = Signed { method: "GET", path: "/", query: "", headers: &headers };
+                prop_assert!(verifier.verify_signed(&claims, "secret", &request, body.into()).is_err());
+            }
+        }
+    }
+}

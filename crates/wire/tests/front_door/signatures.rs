@@ -233,9 +233,49 @@ async fn an_aws_chunked_body_is_unframed_in_open_mode_too() {
     let world = World::open().await;
     let headers =
         [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), ("x-amz-decoded-content-length", "3")];
-    let body = b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n";
+    // Of the trailer, checksums alone are taken.
+    let body = b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\nhost:evil.example\r\n\r\n";
     let answer = world.ask("POST", INVOKE, &headers, body).await;
     assert!(answer.body.ends_with(" 3 [] NSRBwg=="), "{}", answer.body);
     let answer = world.ask("POST", INVOKE, &headers, b"3\r\nabc\r\n").await;
     assert_eq!((answer.status, answer.header("x-amzn-errortype")), (400, "SerializationException"));
+}
+
+/// A presigned URL as the SDK for Rust makes it.
+fn presigned(world: &World, uri: &str, expires_s: u64) -> String {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use aws_credential_types::Credentials;
+    use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+    use aws_sigv4::sign::v4::SigningParams;
+
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(expires_s));
+    let keys = Credentials::new(KEY_ID, SECRET, Some("token".to_owned()), None, "test").into();
+    let params = SigningParams::builder().identity(&keys).region("us-east-1").name("lambda").settings(settings);
+    let params = params.time(UNIX_EPOCH + Duration::from_millis(NOW_MS.unsigned_abs()));
+    let params = params.build().expect("complete parameters").into();
+    let host = format!("127.0.0.1:{}", world.port);
+    let url = format!("http://{host}{uri}");
+    let headers = [("host", host.as_str())].into_iter();
+    let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).expect("a signable request");
+    let (instructions, _) = sign(request, &params).expect("a signature").into_parts();
+    let mut request = http::Request::get(&url).body(()).expect("a request");
+    instructions.apply_to_request_http1x(&mut request);
+    request.uri().path_and_query().expect("a path").to_string()
+}
+
+#[tokio::test]
+async fn a_presigned_url_is_admitted_as_long_as_it_lives() {
+    let world = World::enforce().await;
+    let good = presigned(&world, "/2015-03-31/functions/f", 60);
+    let answer = world.ask("GET", &good, &[], b"").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let changed = good.replace("functions/f", "functions/g");
+    let refused = world.ask("GET", &changed, &[], b"").await;
+    assert_refused(&refused, "InvalidSignatureException", "does not match the signature you provided");
+    let endless = presigned(&world, "/2015-03-31/functions/f", 604_801);
+    let refused = world.ask("GET", &endless, &[], b"").await;
+    assert_refused(&refused, "IncompleteSignatureException", "less than a week");
 }
