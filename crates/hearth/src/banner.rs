@@ -1,6 +1,6 @@
 //! What a server says when it is up: a few facts, and what to try next.
 
-use hearth_node::config::Config;
+use hearth_node::config::{AuthMode, Config};
 use hearth_node::{Node, Summary};
 
 use crate::cli::EnvShell;
@@ -48,6 +48,10 @@ fn try_next(config: &Config, summary: &Summary) -> Vec<String> {
     let Some(python) = summary.runtimes.iter().rfind(|id| id.starts_with("python")) else {
         return vec!["Try next: `hearth runtimes`, to see what a Python or Node.js function needs here.".to_owned()];
     };
+    if config.auth_mode.value == AuthMode::Enforce {
+        let keys = "Callers have to sign with a configured key; `hearth env` prints what else their tools need.";
+        return vec![keys.to_owned()];
+    }
     let mut variables = env::variables(config, summary.listen);
     // The second version of the AWS CLI would stop at a pager in the middle of the block.
     variables.push(("AWS_PAGER", String::new()));
@@ -61,7 +65,7 @@ fn try_next(config: &Config, summary: &Summary) -> Vec<String> {
         ),
         format!("    --role arn:aws:iam::{}:role/hello --zip-file fileb://{PACKAGE}", config.account.value),
         "  aws lambda wait function-active-v2 --function-name hello-python".to_owned(),
-        format!("  echo '{{\"name\": \"you\"}}' | aws lambda invoke --function-name hello-python \\"),
+        "  echo '{\"name\": \"you\"}' | aws lambda invoke --function-name hello-python \\".to_owned(),
         "    --payload fileb:///dev/stdin --log-type Tail --query LogResult --output text \\".to_owned(),
         format!("    {RESULT} | base64 --decode; cat {RESULT}; echo"),
     ]);

@@ -170,9 +170,21 @@ async fn find_runtimes(config: &Config, layout: &Layout) -> Result<(Arc<Bootstra
         for error in runtimes.configuration_errors() {
             tracing::warn!("{error}");
         }
+        precompile(&bootstraps, &runtimes);
         Ok((Arc::new(bootstraps), Arc::new(runtimes)))
     })
     .await
+}
+
+/// At the first start with an interpreter: it saves every cold start some milliseconds.
+fn precompile(bootstraps: &Bootstraps, runtimes: &Runtimes) {
+    let resolved = hearth_runtimes::definitions().iter().filter_map(|one| runtimes.resolve(one.id).ok());
+    for interpreter in resolved.filter_map(|runtime| runtime.interpreter.as_ref()) {
+        if let Err(error) = bootstraps.precompile(interpreter) {
+            // It runs all the same, a little later.
+            tracing::warn!("failed to {error}");
+        }
+    }
 }
 
 /// Says in the log what the host does not offer; `hearth doctor` has the whole list.

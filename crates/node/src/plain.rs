@@ -13,7 +13,7 @@ type Services = Vec<&'static str>;
 /// `/_hearth/health` for those who wait for a server, and the path that tools made for another
 /// local server ask.
 #[must_use]
-pub fn health(mounts: &[Mount]) -> Vec<LocalRoute> {
+pub(crate) fn health(mounts: &[Mount]) -> Vec<LocalRoute> {
     let services: Arc<Services> = Arc::new(mounts.iter().map(|mount| mount.service.name()).collect());
     vec![
         LocalRoute::exact("/_hearth/health", local_handler(Arc::clone(&services), own_health)),
