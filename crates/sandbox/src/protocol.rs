@@ -31,6 +31,7 @@ pub(crate) struct HelperOptions {
     pub(crate) pool_size: usize,
     pub(crate) tmp_bytes: u64,
     pub(crate) network: Network,
+    pub(crate) without_cgroup_v2: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -245,3 +245,19 @@ async fn what_is_not_there_is_refused_and_not_ignored() {
     let error = Sandboxes::start(wanted).await.unwrap_err();
     assert!(error.to_string().contains("/no/such/helper"), "{error}");
 }
+
+#[tokio::test]
+async fn kill_processes_spares_the_sandbox() {
+    need_root!();
+    let service = service().await;
+    let (process, reader) = with_output(sh("echo kept > /tmp/mark; (setsid sleep 60 &); sleep 60"));
+    let sandbox = service.create(spec(process)).await.unwrap();
+    sandbox.freeze().unwrap();
+    sandbox.kill_processes().unwrap();
+    assert_eq!(sandbox.wait().await.status, ExitStatus::Signal(9));
+    assert_eq!(read_all(reader).await, "", "the daemon is dead as well");
+    let (process, reader) = with_output(sh("cat /tmp/mark"));
+    sandbox.respawn(process).await.unwrap();
+    let _ = read_all(reader).await;
+    assert_eq!(sandbox.wait().await.status, ExitStatus::Code(0));
+}

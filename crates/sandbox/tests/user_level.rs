@@ -25,7 +25,8 @@ fn an_ordinary_user_gets_the_user_level() {
     }
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let (program, helper, state) = (folder.path().join("test"), folder.path().join("helper"), folder.path().join("state"));
+    let (program, helper, state) =
+        (folder.path().join("test"), folder.path().join("helper"), folder.path().join("state"));
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_hearth-sandbox-helper"), &helper).unwrap();
     std::fs::create_dir(&state).unwrap();

@@ -163,6 +163,7 @@ async fn begin(shared: &Shared, options: &Options) -> Result<(Level, Vec<Mechani
         pool_size: options.pool_size,
         tmp_bytes: options.tmp_bytes,
         network: options.network,
+        without_cgroup_v2: options.without_cgroup_v2,
     });
     send(&shared.socket, &begin, &[]).await.map_err(SandboxError::Channel)?;
     match receive(&shared.socket).await.map_err(SandboxError::Channel)? {

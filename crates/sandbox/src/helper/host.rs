@@ -74,6 +74,9 @@ impl Host {
         make_private_dir(&options.state_dir)?;
         let state_lock = lock(&options.state_dir)?;
         let mut facts = Facts::gather(&options.state_dir, options.network);
+        if options.without_cgroup_v2 {
+            facts.layout.v2 = None;
+        }
         let mount_point = options.state_dir.join("root");
         make_private_dir(&mount_point)?;
         let cgroups = match facts.level {

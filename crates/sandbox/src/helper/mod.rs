@@ -7,9 +7,8 @@ mod host;
 mod lease;
 mod slots;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -22,9 +21,6 @@ use crate::protocol::{self, FromHelper, ToHelper};
 use crate::sys;
 use host::Host;
 use slots::Slots;
-
-/// How often a group that could not be removed is tried again.
-const SWEEP_EVERY: Duration = Duration::from_millis(5);
 
 /// The number of the descriptor on which the helper inherits its socket.
 const SOCKET: i32 = 0;
@@ -76,7 +72,7 @@ fn serve() -> io::Result<()> {
     helper.slots.clear();
     match ended {
         // The server died while it was being told something: its end, not a failure of ours.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
         other => other,
     }
 }
@@ -121,9 +117,10 @@ impl Helper {
         let listening = self.slots.listening();
         let mut waits = vec![PollFd::new(&self.socket, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
         waits.extend(listening.iter().map(|(_, fd)| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
-        let timeout = self.slots.has_remains().then(|| Timespec {
-            tv_sec: 0,
-            tv_nsec: SWEEP_EVERY.as_nanos() as i64,
+        // A timeout of nothing at all would be rounded down to a busy loop.
+        let timeout = self.slots.timeout().map(|timeout| Timespec {
+            tv_sec: timeout.as_secs() as i64,
+            tv_nsec: i64::from(timeout.subsec_nanos().max(1000)),
         });
         rustix::io::retry_on_intr(|| poll(&mut waits, timeout.as_ref()))?;
         let happened = |index: usize| !waits[index].revents().is_empty();

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 
@@ -23,6 +24,12 @@ use crate::sys::{self, Fork};
 const MOST_PREPARING: usize = 16;
 /// How many when nobody waits: the machine has better things to do.
 const MOST_REFILLING: usize = 1;
+
+/// How often a group that could not be removed is tried again.
+const SWEEP_EVERY: Duration = Duration::from_millis(5);
+/// How long after a lease nothing is prepared ahead while a slot is still ready: the sandbox that just started has
+/// better uses for the processors.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// A message to the server with its descriptors.
 pub(super) type Message = (FromHelper, Vec<OwnedFd>);
@@ -51,6 +58,8 @@ pub(super) struct Slots {
     outbox: Vec<Message>,
     /// The size that was asked for last: what is prepared ahead.
     tmp_bytes: u64,
+    /// When the last lease came.
+    asked: Instant,
     /// Set when preparing ahead failed; cleared when someone asks. Else a broken host would be tried for ever.
     paused: bool,
 }
@@ -63,12 +72,14 @@ impl Slots {
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
             outbox: Vec::new(),
+            asked: Instant::now(),
             paused: false,
         }
     }
 
     pub(super) fn ask(&mut self, lease: Lease) {
         self.tmp_bytes = lease.tmp_bytes;
+        self.asked = Instant::now();
         self.paused = false;
         self.waiting.push_back(lease);
     }
@@ -78,8 +89,12 @@ impl Slots {
         self.slots.iter().filter_map(|(number, slot)| Some((*number, slot.control.as_ref()?.as_fd()))).collect()
     }
 
-    pub(super) fn has_remains(&self) -> bool {
-        self.slots.values().any(|slot| slot.state == State::Ended)
+    /// When there is something to do even if nothing happens.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let remains = self.slots.values().any(|slot| slot.state == State::Ended);
+        let refill = self.lacks_slots() && self.count(&State::Preparing, None) < MOST_REFILLING;
+        let quiet = refill.then(|| QUIET.saturating_sub(self.asked.elapsed()));
+        remains.then_some(SWEEP_EVERY).into_iter().chain(quiet).min()
     }
 
     /// Does what can be done now, and says what the server is to hear.
@@ -140,13 +155,18 @@ impl Slots {
                 self.start(size);
             }
         }
-        let size = self.tmp_bytes;
-        let ahead = self.count(&State::Ready, Some(size)) + self.count(&State::Preparing, Some(size));
-        let enough = ahead >= self.host.options.pool_size + sizes.len();
-        if !self.paused && !enough && self.count(&State::Preparing, None) < MOST_REFILLING {
-            self.start(size);
+        let quiet = self.asked.elapsed() >= QUIET || self.count(&State::Ready, Some(self.tmp_bytes)) == 0;
+        if self.lacks_slots() && quiet && self.count(&State::Preparing, None) < MOST_REFILLING {
+            self.start(self.tmp_bytes);
         }
         self.let_go_of_other_sizes();
+    }
+
+    /// Whether fewer are ready, or soon will be, than are to be kept.
+    fn lacks_slots(&self) -> bool {
+        let size = Some(self.tmp_bytes);
+        let ahead = self.count(&State::Ready, size) + self.count(&State::Preparing, size);
+        !self.paused && ahead < self.host.options.pool_size + self.waiting.len()
     }
 
     /// Prepared slots of a size that is no longer asked for make room.
