@@ -1,8 +1,8 @@
 //! The front door: one port for every service.
 //!
-//! The way of a request: connection ([`connection`], [`pace`]) -> who asks from where ([`browser`])
-//! -> plain route ([`local`]) or API call ([`call`]): recognise the service, identify the caller,
-//! route, read the body ([`body`]), verify the signature, run the handler -> render ([`exchange`]).
+//! The way of a request: connection (`connection`, `pace`) -> who asks from where (`browser`)
+//! -> plain route (`local`) or API call (`call`): recognise the service, identify the caller,
+//! route, read the body (`body`), verify the signature, run the handler -> render (`exchange`).
 //!
 //! A handler runs on its connection's task: no hand-off on the way of an invocation. When the
 //! client goes away its future is dropped wherever it stands, so **handlers must be drop-safe**:
