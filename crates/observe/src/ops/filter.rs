@@ -45,10 +45,7 @@ pub(crate) async fn filter(store: &Store, wanted: Wanted) -> Result<(Page, HashM
             let group = require_group(connection, &wanted.group)?;
             let matches = |message: &str| wanted.pattern.matches(message);
             let ask = Ask {
-                source: Source::Group {
-                    group_id: group.id,
-                    only: pick(connection, &group, &wanted.streams)?,
-                },
+                source: source(connection, &group, &wanted.streams)?,
                 direction: Direction::Forward,
                 start_ms: wanted.start_ms.max(expired_before_ms(&group, now_ms)),
                 end_ms: wanted.end_ms,
@@ -65,15 +62,28 @@ pub(crate) async fn filter(store: &Store, wanted: Wanted) -> Result<(Page, HashM
         .await
 }
 
-fn pick(connection: &Connection, group: &Group, streams: &Streams) -> Result<Option<HashSet<i64>>> {
-    match streams {
-        Streams::All => Ok(None),
-        Streams::Prefix(prefix) => Ok(Some(catalogue::stream_ids(connection, group.id, prefix)?.into_iter().collect())),
+/// One stream is found by its own index, several by the group's.
+fn source(connection: &Connection, group: &Group, streams: &Streams) -> Result<Source> {
+    let ids = match streams {
+        Streams::All => {
+            return Ok(Source::Group {
+                group_id: group.id,
+                only: None,
+            });
+        }
+        Streams::Prefix(prefix) => catalogue::stream_ids(connection, group.id, prefix)?,
         Streams::Named(names) => {
             let ids = names.iter().map(|name| Ok(require_stream(connection, group, name)?.id));
-            Ok(Some(ids.collect::<Result<_>>()?))
+            ids.collect::<Result<_>>()?
         }
-    }
+    };
+    Ok(match ids.as_slice() {
+        [only] => Source::Stream(*only),
+        several => Source::Group {
+            group_id: group.id,
+            only: Some(several.iter().copied().collect()),
+        },
+    })
 }
 
 fn names(connection: &Connection, page: &Page) -> Result<HashMap<i64, String>> {
