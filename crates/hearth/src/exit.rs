@@ -110,6 +110,7 @@ impl From<StartError> for Failure {
         let exit = match &error {
             StartError::DataFolder { .. } | StartError::Store { .. } => Exit::StoreDamaged,
             StartError::DataFolderLocked(_) => Exit::DataLocked,
+            StartError::Keys(_) => Exit::Usage,
             StartError::Sandbox(_) => Exit::CannotIsolate,
             StartError::Runtimes(_) | StartError::Tables(_) => Exit::Internal,
             StartError::PortTaken { .. } | StartError::Listen { .. } => Exit::PortTaken,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
+use hearth_iam::{ConfiguredKey, Iam};
 use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, Lambda};
 use hearth_observe::Observe;
@@ -16,10 +17,10 @@ use hearth_wire::rest_json::Router;
 use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, Mount};
 use hearth_wire::{Service, server, sigv4};
 
-use crate::config::{AuthMode, Config};
+use crate::config::{AccessKey, AuthMode, Config};
 use crate::error::StartError;
 use crate::layout::Layout;
-use crate::{host, plain};
+use crate::{host, plain, secret};
 
 /// What outlives the assembly: the parts that `Node` runs and stops.
 pub struct Parts {
@@ -51,7 +52,7 @@ pub async fn assemble(
     let observe = open_logs(config, layout, &clock).await?;
 
     // 4. Identity: the keys that callers sign with, and those that functions get.
-    let iam = Arc::new(crate::interim::Iam::new(config));
+    let iam = open_iam(config, layout, &clock, &random)?;
 
     // 5. The runtimes: our bootstraps where a sandbox can mount them, and the host's interpreters.
     let (bootstraps, runtimes) = find_runtimes(config, layout).await?;
@@ -160,6 +161,33 @@ async fn open_logs(config: &Config, layout: &Layout, clock: &Clock) -> Result<Ob
         what: "the log store",
         cause: cause.into(),
     })
+}
+
+fn open_iam(config: &Config, layout: &Layout, clock: &Clock, random: &Random) -> Result<Arc<Iam>, StartError> {
+    let master_secret = secret::load(&layout.secret(), random).map_err(|cause| StartError::Store {
+        what: "the secret of functions' credentials",
+        cause: cause.into(),
+    })?;
+    let iam = Iam::new(hearth_iam::Options {
+        mode: match config.auth_mode.value {
+            AuthMode::Open => hearth_iam::Mode::Open,
+            AuthMode::Enforce => hearth_iam::Mode::Enforce,
+        },
+        keys: config.keys.value.iter().map(|key| configured_key(config, key)).collect(),
+        master_secret,
+        clock: clock.clone(),
+        random: random.clone(),
+    });
+    Ok(Arc::new(iam.map_err(StartError::Keys)?))
+}
+
+fn configured_key(config: &Config, key: &AccessKey) -> ConfiguredKey {
+    ConfiguredKey {
+        access_key_id: key.access_key_id.clone(),
+        secret_access_key: key.secret_access_key.clone(),
+        account: key.account.clone().unwrap_or_else(|| config.account.value.clone()),
+        user_name: key.user.clone().unwrap_or_else(|| "admin".to_owned()),
+    }
 }
 
 async fn find_runtimes(config: &Config, layout: &Layout) -> Result<(Arc<Bootstraps>, Arc<Runtimes>), StartError> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hearth_iam::IamError;
 use hearth_sandbox::SandboxError;
 use hearth_store::StoreError;
 use thiserror::Error;
@@ -30,6 +31,8 @@ pub enum StartError {
         what: &'static str,
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("keys: {0}")]
+    Keys(IamError),
     #[error("failed to build the tables of operations: {0}")]
     Tables(String),
     #[error("failed to prepare the runtimes: {0}")]

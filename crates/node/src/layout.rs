@@ -3,6 +3,7 @@
 //! | path | what | loss means |
 //! |---|---|---|
 //! | `hearth.db*`, `blobs/`, `lock` | the store: functions and their packages | functions are gone |
+//! | `secret` | what signs functions' credentials | those in use end |
 //! | `logs/` | function logs | logs are gone |
 //! | `cache/` | unpacked packages, packed bootstraps, the search for interpreters | made again |
 //! | `run/` | mount points and disk images of running sandboxes | made again at each start |
@@ -52,6 +53,11 @@ impl Layout {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")
+    }
+
+    #[must_use]
+    pub fn secret(&self) -> PathBuf {
+        self.data.join("secret")
     }
 
     /// Unpacked packages by content.

@@ -9,11 +9,11 @@ pub mod assemble;
 pub mod config;
 pub mod error;
 pub mod host;
-mod interim;
 pub mod layout;
 pub mod listener;
 pub mod node;
 mod plain;
+mod secret;
 
 pub use config::{Config, ConfigError};
 pub use error::StartError;

@@ -108,13 +108,13 @@ settings! {
         "`open` accepts any key; `enforce` verifies every signature against `keys`.";
     keys: Vec<AccessKey>, "keys", None, None,
         default |_: &Host| Vec::new(), said "none",
-        "Keys that callers sign with: `access_key_id`, `secret_access_key` or `secret_access_key_file`, `account`, `user`.";
+        "Keys that callers sign with: `access_key_id`, `secret_access_key` or `secret_access_key_file`, `account`, `user` (else `admin`).";
     region: Region, "region", Some("HEARTH_REGION"), Some("--region"),
         default |_: &Host| Region::fallback(), said "us-east-1",
-        "Region of callers who name none.";
+        "Region that Hearth's own commands use, and that `hearth env` prints.";
     account: AccountId, "account", Some("HEARTH_ACCOUNT"), Some("--account"),
         default |_: &Host| AccountId::fallback(), said "000000000000",
-        "Account of callers whose key names none.";
+        "Account of configured keys that name none.";
     concurrency: Count<1, 100_000>, "concurrency", Some("HEARTH_CONCURRENCY"), Some("--concurrency"),
         default |_: &Host| Count(1_000), said "1000",
         "Invocations that may run at once in one account and region; more are answered with 429.";

@@ -298,7 +298,7 @@ pub struct AccessKey {
     pub secret_access_key: String,
     /// The configured account when absent.
     pub account: Option<AccountId>,
-    /// The user's name; the account's root when absent.
+    /// The user's name; `admin` when absent.
     pub user: Option<String>,
 }
 
