@@ -15,12 +15,14 @@ const EXAMPLE: &str = "examples/hello-python";
 const PACKAGE: &str = "/tmp/hello-python.zip";
 const RESULT: &str = "/tmp/hello-python.json";
 
-/// Prints it on standard output, the same on a terminal and in a file.
+/// Prints it on standard output; on a terminal with the names less bright than the facts.
 pub fn announce(config: &Config, node: &Node) -> Result<(), Failure> {
-    output::line(&text(config, &node.summary()))
+    let names = if output::is_coloured() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+    output::line(&text(config, &node.summary(), names))
 }
 
-fn text(config: &Config, summary: &Summary) -> String {
+/// `before` and `after` stand around the names of the facts.
+fn text(config: &Config, summary: &Summary, (before, after): (&str, &str)) -> String {
     let facts = [
         ("version", VERSION.to_owned()),
         ("endpoint", endpoint_of(summary.listen)),
@@ -29,7 +31,7 @@ fn text(config: &Config, summary: &Summary) -> String {
         ("runtimes", runtimes(summary)),
     ];
     let mut lines = vec!["Hearth is up.".to_owned(), String::new()];
-    lines.extend(facts.iter().map(|(name, value)| format!("  {name:<12}  {value}")));
+    lines.extend(facts.iter().map(|(name, value)| format!("  {before}{name:<12}{after}  {value}")));
     lines.push(String::new());
     lines.extend(try_next(config, summary));
     lines.push(String::new());
@@ -87,7 +89,7 @@ mod tests {
             isolation: "root".into(),
             runtimes: runtimes.iter().map(|&id| id.to_owned()).collect(),
         };
-        text(&config, &summary)
+        text(&config, &summary, ("", ""))
     }
 
     #[test]

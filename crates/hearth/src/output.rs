@@ -1,6 +1,6 @@
 //! What commands print: text, tables and JSON on standard output, complaints on standard error.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -15,6 +15,11 @@ pub enum Format {
     Table,
     /// For programs; members are added, never renamed.
     Json,
+}
+
+/// Whether colour is welcome on standard output: see <https://no-color.org>.
+pub fn is_coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Writes to standard output. A reader that has gone ends the command quietly.

@@ -25,7 +25,12 @@ async fn live(config: &Config) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let node = Node::open(config).await?;
     crate::banner::announce(config, &node)?;
-    tracing::info!(signal = signals.next().await, "stopping");
+    let signal = signals.next().await;
+    tracing::info!(
+        signal,
+        drain_s = config.drain_s.value.0,
+        "stopping when what runs is finished; a second signal stops at once"
+    );
     let deadline = Duration::from_secs(config.drain_s.value.0);
     tokio::select! {
         drained = node.drain(deadline) => Ok(exit_of(drained)),
