@@ -20,7 +20,10 @@ pub enum Lookup {
     /// A version that can be invoked.
     Ready(Arc<FunctionSpec>),
     /// It exists but cannot run now. `state` is `Pending`, `Failed` ...
-    NotReady { state: &'static str, reason: Option<String> },
+    NotReady {
+        state: &'static str,
+        reason: Option<String>,
+    },
     Absent,
 }
 

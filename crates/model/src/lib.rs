@@ -24,7 +24,7 @@ pub use function::{
 };
 pub use invocation::{FunctionError, Invocation, Invoke, InvokeError, Outcome, ThrottleReason};
 pub use logs::{LogEvent, LogSink, LogStreamId};
-pub use name::{FunctionName, FunctionRef, Qualifier};
+pub use name::{FunctionName, Qualifier};
 
 /// A future that can cross a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
