@@ -285,7 +285,7 @@ MISMATCH = lower("The derived qualifier from the function name does not match th
 NAMING = [
     *((name, None, 400, "ValidationException", pattern(name, "functionName", NAMES)) for name in (
         "*", "my-function!", "arn:aws:lambda::{a}:function:f", "arn:aws:ec2:us-east-1:{a}:instance:f",
-        "arn:aws:lambda:us-east-1:function:f", "arn:aws:lambda:us-east-1:{a}:function:f:1:2", "function:f:$LATEST:extra",
+        "arn:aws:lambda:us-east-1::function:f", "arn:aws:lambda:us-east-1:{a}:function:f:1:2", "function:f:$LATEST:extra",
         "arn:aws:lambda:us-east-1:{a}:function:f:$LATES",
     )),
     ("{f}", "invalid!", 400, "ValidationException", pattern("invalid!", "qualifier", QUALIFIERS)),

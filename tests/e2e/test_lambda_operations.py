@@ -161,7 +161,7 @@ def test_update_function_code(caller, lab):
 
 
 def test_update_function_configuration_changes_only_what_is_given(caller, lab):
-    function = lab.deploy(HELLO, Description="first", Timeout=5, MemorySize=192, Environment={"Variables": {"A": "1"}})
+    function = lab.deploy(HELLO, Description="first", Timeout=5, MemorySize=192, Environment={"Variables": {"AB": "1"}})
     before = function.configuration()
     answer = caller.awslambda.update_function_configuration(FunctionName=function.name, Timeout=6)
     assert answer["LastUpdateStatus"] == "InProgress" and answer["State"] == "Active"

@@ -171,17 +171,21 @@ exports.handler = async () => {
 def test_console_as_json(lab):
     function = lab.node("""
 exports.handler = async event => {
-  console.debug('a debug'); console.log('a log'); console.error(new RangeError('an object')); console.info({ a: 1 })
+  console.debug('a debug'); console.log('a log'); console.error(new RangeError('alone')); console.warn('with text', new RangeError('beside'));
+  console.info({ a: 1 })
 }""", LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"})
     invocation = function.invoke()
     invocation.ok()
     records = [json.loads(m) for m in function.messages_until("platform.report")]
     own = [r for r in records if "level" in r]
     assert all(r["requestId"] == invocation.request_id and r["timestamp"] for r in own)
-    assert [r["level"] for r in own] == ["INFO", "ERROR", "INFO"], own
+    assert [r["level"] for r in own] == ["INFO", "ERROR", "WARN", "INFO"], own
     assert own[0]["message"] == "a log"
-    assert (own[1]["errorType"], own[1]["errorMessage"]) == ("RangeError", "an object") and own[1]["stackTrace"]
-    assert own[2]["message"] == {"a": 1}
+    alone, beside = own[1]["message"], own[2]
+    assert (alone["errorType"], alone["errorMessage"]) == ("RangeError", "alone") and alone["stackTrace"]
+    assert (beside["errorType"], beside["errorMessage"]) == ("RangeError", "beside") and beside["stackTrace"]
+    assert beside["message"].startswith("with text RangeError: beside")
+    assert own[3]["message"] == {"a": 1}
 
 
 def test_the_environment(lab):

@@ -254,7 +254,7 @@ def handler(event, context):
 
     failed = function.invoke(1)
     assert failed.failed()["errorType"] == "KeyError"
-    records = [json.loads(m) for m in function.messages_until('"status":"error"') if m.startswith("{")]
+    records = [json.loads(m) for m in function.messages_until('"errorType":"KeyError","metrics"') if m.startswith("{")]
     error = next(r for r in records if r.get("errorType") == "KeyError")
     assert error["level"] == "ERROR" and error["requestId"] == failed.request_id and error["stackTrace"]
 

@@ -25,7 +25,8 @@ def sample(shape, name="", depth=0):
     """A value that the client library accepts for a shape."""
     kind = shape.type_name
     if kind == "structure":
-        return {} if depth > 8 else {n: sample(shape.members[n], n, depth + 1) for n in shape.required_members}
+        names = list(shape.members)[:1] if shape.is_tagged_union else shape.required_members
+        return {} if depth > 8 else {n: sample(shape.members[n], n, depth + 1) for n in names}
     if kind == "list":
         return [sample(shape.member, name, depth + 1)] * max(1, shape.metadata.get("min", 1))
     if kind == "map":
@@ -46,12 +47,10 @@ def operations():
 
 @pytest.mark.parametrize("service, name", list(operations()))
 def test_each_operation_is_served_or_refused_by_name(caller, service, name):
-    client = caller.client(service)
+    client = caller.client(service, inject_host_prefix=False)
     model = client.meta.service_model.operation_model(name)
     method = next(m for m, n in client.meta.method_to_api_mapping.items() if n == name)
     arguments = sample(model.input_shape) if model.input_shape else {}
-    if name == "StartLiveTail":
-        client = caller.client(service, inject_host_prefix=False)
     try:
         getattr(client, method)(**arguments)
         code, message = None, ""

@@ -99,9 +99,15 @@ def _servers_of(item):
     return {server.log_file: server for server in found}.values()
 
 
+def pytest_runtest_setup(item):
+    """From here on the servers' logs are this test's."""
+    for server in Server.all:
+        server.mark_log()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the end of its servers' logs."""
+    """A failed test shows what its servers logged meanwhile."""
     report = yield
     if report.failed:
         for server in _servers_of(item):

@@ -99,7 +99,7 @@ class Function:
 
     def invoke(self, event=None, tail=True, raw=None, **options):
         """event: any JSON value; raw: bytes sent as they stand."""
-        payload = raw if raw is not None else json.dumps(event).encode()
+        payload = raw if raw is not None else json.dumps(event, ensure_ascii=False).encode()
         if tail:
             options["LogType"] = "Tail"
         return Invocation(self.caller.awslambda.invoke(FunctionName=self.name, Payload=payload, **options))

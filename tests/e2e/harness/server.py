@@ -36,7 +36,11 @@ class Server:
     on top of ours, e.g. {"HEARTH_CONCURRENCY": "2"}.
     """
 
+    all = []
+
     def __init__(self, folder, config="", env=None, listen=None):
+        Server.all.append(self)
+        self._log_mark = 0
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.log_file = self.folder / "server.log"
@@ -150,6 +154,12 @@ class Server:
         self.process.wait()
         self.process = None
 
+    def mark_log(self):
+        """What was logged so far is of no interest to `log_tail`."""
+        self._log_mark = self.log_file.stat().st_size if self.log_file.exists() else 0
+
     def log_tail(self, lines=60):
-        text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        if not self.log_file.exists():
+            return ""
+        text = self.log_file.read_bytes()[self._log_mark :].decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
