@@ -173,6 +173,9 @@ fn network(facts: &Facts) -> Mechanism {
     let name = "network";
     match facts.network {
         Network::Loopback => found(name, "only the sandbox's own loopback"),
-        Network::Nat => missing(name, "mode nat is not available yet", "configure loopback"),
+        Network::Nat if facts.level == Level::Root => {
+            found(name, "outbound through address translation; not to the host itself, nor to other sandboxes")
+        }
+        Network::Nat => missing(name, "mode nat takes privileges that an ordinary user lacks", AS_ROOT),
     }
 }

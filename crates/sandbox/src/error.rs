@@ -76,6 +76,8 @@ pub enum SetupError {
     Unshare(Errno),
     #[error("failed to bring up the loopback interface: {0}")]
     Loopback(Errno),
+    #[error("failed to connect the sandbox to the network: {0}")]
+    Nat(Errno),
     #[error("failed to make mounts private: {0}")]
     PrivateMounts(Errno),
     #[error("failed to mount a {kind} on {target}: {errno}")]
@@ -145,10 +147,6 @@ pub enum SandboxError {
         "isolation level is {found}, expected at least {wanted}: start the server as root, or lower the minimum level"
     )]
     LevelTooLow { found: Level, wanted: Level },
-    #[error(
-        "network mode nat is not available yet, expected loopback: sandboxes have only their own loopback interface"
-    )]
-    NatUnavailable,
     #[error("failed to exchange a message with the sandbox helper: {0}")]
     Channel(#[source] io::Error),
     #[error("invalid sandbox specification: {0}")]

@@ -24,6 +24,7 @@ mod doctor;
 mod error;
 mod handle;
 mod helper;
+mod net;
 mod protocol;
 mod seccomp;
 mod spec;

@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -31,6 +32,7 @@ pub(crate) struct HelperOptions {
     pub(crate) pool_size: usize,
     pub(crate) tmp_bytes: u64,
     pub(crate) network: Network,
+    pub(crate) nat_network: Ipv4Addr,
     pub(crate) without_cgroup_v2: bool,
 }
 

@@ -3,6 +3,7 @@
 //! Plain values without behaviour, so that another driver (a microVM) could be asked in the same words.
 
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,9 @@ pub struct Options {
     /// Size of `/tmp` in prepared slots, until demand shows another size.
     pub tmp_bytes: u64,
     pub network: Network,
+    /// The network (of which the first two bytes count) that sandboxes get addresses from with [`Network::Nat`]. It
+    /// must be unused on the host, and no other server's may overlap.
+    pub nat_network: Ipv4Addr,
     /// [`crate::Sandboxes::start`] refuses when the host offers less.
     pub min_level: Level,
     /// For tests: as on a host that has only cgroup v1.
@@ -100,6 +104,7 @@ impl Options {
             pool_size: 4,
             tmp_bytes: 512 << 20,
             network: Network::Loopback,
+            nat_network: Ipv4Addr::new(10, 192 + (hash % UID_AREAS) as u8, 0, 0),
             min_level: Level::User,
             without_cgroup_v2: false,
         }

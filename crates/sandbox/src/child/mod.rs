@@ -22,6 +22,7 @@ use std::rc::Rc;
 use rustix::net::RecvFlags;
 
 use crate::error::SetupError;
+use crate::net::Nat;
 use crate::protocol::{self, FromSlot, ToSlot};
 use crate::seccomp::Filter;
 use crate::spec::Level;
@@ -42,6 +43,8 @@ pub(crate) struct SlotSetup {
     pub(crate) tmp_bytes: u64,
     /// First host id of this slot's range.
     pub(crate) first_id: u32,
+    /// With an outbound network: how, and as which slot.
+    pub(crate) nat: Option<(Rc<Nat>, u32)>,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) seccomp: Rc<Filter>,

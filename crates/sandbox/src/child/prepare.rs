@@ -8,6 +8,7 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::{SlotSetup, Step, identity, root};
 use crate::error::SetupError;
+use crate::net::HostSide;
 use crate::spec::Level;
 use crate::{sys, tmp_volume};
 
@@ -42,7 +43,10 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
         identity::map_self(setup.uid, setup.gid)?;
     }
 
-    // 7. The other namespaces. The cgroup one last in effect: its root is the group just entered.
+    // 7. A foot in the host's network, if the sandbox is to be connected to it.
+    let host_side = setup.nat.as_ref().map(|_| HostSide::open()).transpose().step(SetupError::Nat)?;
+
+    // 8. The other namespaces. The cgroup one last in effect: its root is the group just entered.
     nix::sched::unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWIPC
@@ -52,20 +56,25 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
     )
     .step(SetupError::Unshare)?;
 
-    // 8. A network namespace is born with its loopback down.
+    // 9. A network namespace is born with its loopback down.
     sys::loopback_up().step(SetupError::Loopback)?;
 
-    // 9. Nothing mounted from here on is seen by the host, nor the other way round.
+    // 10. The link to the host; then the foot is withdrawn.
+    if let (Some((nat, slot)), Some(host_side)) = (&setup.nat, host_side) {
+        nat.connect(&host_side, *slot).step(SetupError::Nat)?;
+    }
+
+    // 11. Nothing mounted from here on is seen by the host, nor the other way round.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).step(SetupError::PrivateMounts)?;
 
-    // 10. The root's skeleton: folders, /proc, /dev.
+    // 12. The root's skeleton: folders, /proc, /dev.
     root::mount_skeleton(&setup.mount_point)?;
 
-    // 11. The writable /tmp, which belongs to the sandbox's own root user.
+    // 13. The writable /tmp, which belongs to the sandbox's own root user.
     let owner = (setup.level == Level::Root).then_some(setup.first_id);
     tmp_volume::mount_fresh(setup.tmp, &setup.state_dir, setup.tmp_bytes, owner, &setup.mount_point.join("tmp"))?;
 
-    // 12. The user namespace with this slot's ids, to be entered at the end of `start`.
+    // 14. The user namespace with this slot's ids, to be entered at the end of `start`.
     let user_namespace = match setup.level {
         Level::Root => Some(identity::make_user_namespace(&setup.mount_point.join("proc"), setup.first_id)?),
         Level::User => None,

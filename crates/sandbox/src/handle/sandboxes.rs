@@ -19,7 +19,7 @@ use super::handles::Handles;
 use super::sandbox::Sandbox;
 use crate::error::{SandboxError, SetupError};
 use crate::protocol::{FromHelper, HelperOptions, ToHelper};
-use crate::spec::{Level, Mechanism, Network, Options, SandboxSpec, is_plain_absolute};
+use crate::spec::{Level, Mechanism, Options, SandboxSpec, is_plain_absolute};
 use crate::sys;
 
 /// Makes sandboxes. Cheap to clone; when the last clone is dropped, the helper ends and every sandbox with it.
@@ -64,12 +64,8 @@ impl Sandboxes {
     /// Starts the helper. Must be called within a tokio runtime with I/O enabled.
     ///
     /// # Errors
-    /// When the helper cannot be started or refuses, the host offers less than `min_level`, or the network mode is not
-    /// available.
+    /// When the helper cannot be started or refuses, or the host offers less than `min_level`.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
-        if options.network == Network::Nat {
-            return Err(SandboxError::NatUnavailable);
-        }
         let (child, socket) = spawn_helper(&options)?;
         let shared = Arc::new(Shared {
             socket: sys::watch(socket).map_err(SandboxError::Channel)?,
@@ -163,6 +159,7 @@ async fn begin(shared: &Shared, options: &Options) -> Result<(Level, Vec<Mechani
         pool_size: options.pool_size,
         tmp_bytes: options.tmp_bytes,
         network: options.network,
+        nat_network: options.nat_network,
         without_cgroup_v2: options.without_cgroup_v2,
     });
     send(&shared.socket, &begin, &[]).await.map_err(SandboxError::Channel)?;

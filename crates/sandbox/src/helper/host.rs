@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::cgroup::{Cgroups, Layout};
+use crate::net::Nat;
 use crate::protocol::HelperOptions;
 use crate::seccomp::{self, Filter};
-use crate::spec::{Level, Network};
+use crate::spec::{Level, Network, UID_RANGE};
 use crate::tmp_volume::{self, TmpKind};
 
 /// How long a new helper waits for the one before it, which may still be cleaning up.
@@ -63,6 +64,8 @@ pub(super) struct Host {
     pub(super) cgroups: Option<Cgroups>,
     pub(super) mount_point: PathBuf,
     pub(super) seccomp: Rc<Filter>,
+    /// With an outbound network.
+    pub(super) nat: Option<Rc<Nat>>,
     /// Locked as long as we live.
     _state_lock: File,
 }
@@ -84,7 +87,9 @@ impl Host {
             Level::User => None,
         };
         facts.layout = cgroups.as_ref().map(|cgroups| cgroups.layout().clone()).unwrap_or_default();
+        let nat = prepare_nat(&options, facts.level)?;
         Ok(Self {
+            nat,
             seccomp: Rc::new(seccomp::compile()?),
             options,
             facts,
@@ -98,8 +103,24 @@ impl Host {
         if let Some(cgroups) = &self.cgroups {
             cgroups.remove();
         }
+        if let Some(nat) = &self.nat {
+            nat.remove();
+        }
         let _ = fs::remove_dir(&self.mount_point);
     }
+}
+
+fn prepare_nat(options: &HelperOptions, level: Level) -> Result<Option<Rc<Nat>>, String> {
+    if options.network == Network::Loopback {
+        return Ok(None);
+    }
+    if level == Level::User {
+        return Err("network mode nat needs root: start the server as root, or configure loopback".to_owned());
+    }
+    // The user ids are this server's alone; so is what is named after them.
+    let nat = Nat::new(options.nat_network, options.uid_base / UID_RANGE);
+    nat.prepare()?;
+    Ok(Some(Rc::new(nat)))
 }
 
 fn make_private_dir(path: &Path) -> Result<(), String> {

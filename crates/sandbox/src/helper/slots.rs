@@ -330,6 +330,7 @@ impl Slot {
                 tmp: host.facts.tmp,
                 tmp_bytes,
                 first_id: host.options.uid_base + number * UID_RANGE,
+                nat: host.nat.clone().map(|nat| (nat, number)),
                 uid: host.options.uid,
                 gid: host.options.gid,
                 seccomp: Rc::clone(&host.seccomp),

@@ -1,0 +1,86 @@
+//! Outbound network through address translation.
+//!
+//! Each sandbox has a link of its own to the host, with two addresses and nobody else on it; there is no bridge, so
+//! sandboxes share no wire. One table of the host's packet filter, ours by name, translates what goes out and drops
+//! what is meant for the host itself, for link-local services (such as a cloud's metadata) and for other sandboxes.
+//!
+//! The host's side of it all ([`Nat::prepare`]) is made once by the helper. Each link is made by its slot while it is
+//! prepared, and goes with the slot's network namespace: nothing here waits for, or is deleted by, anyone.
+
+mod filter;
+mod link;
+mod netlink;
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+pub(crate) use link::HostSide;
+
+use crate::error::Errno;
+
+/// What the links and the packet filter agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Nat {
+    /// The first two bytes of all addresses: a network of 65,536.
+    network: [u8; 2],
+    /// What the names of the host's ends begin with.
+    prefix: String,
+}
+
+impl Nat {
+    /// `id` tells this server's links and table from those of others on the host.
+    pub(crate) fn new(network: Ipv4Addr, id: u32) -> Self {
+        let [first, second, ..] = network.octets();
+        Self {
+            network: [first, second],
+            // An interface's name has at most 15 bytes, and a slot's number up to five.
+            prefix: format!("hs{id:07x}-"),
+        }
+    }
+
+    /// Switches forwarding on and writes the packet filter's table.
+    pub(crate) fn prepare(&self) -> Result<(), String> {
+        fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+            .map_err(|error| format!("failed to switch on forwarding (net.ipv4.ip_forward): {error}"))?;
+        filter::install(self).map_err(|errno| {
+            format!("failed to write the packet filter's table {}: {errno} (nftables is needed)", self.table())
+        })
+    }
+
+    /// Removes the table. Forwarding stays as it is: others may use it by now.
+    pub(crate) fn remove(&self) {
+        // Without a table there is nothing to remove.
+        let _ = filter::remove(self);
+    }
+
+    fn table(&self) -> &str {
+        self.prefix.trim_end_matches('-')
+    }
+
+    fn host_end(&self, slot: u32) -> String {
+        format!("{}{slot}", self.prefix)
+    }
+
+    /// The host's and the sandbox's address on a slot's link: two neighbours, a network of their own.
+    fn addresses(&self, slot: u32) -> Result<(Ipv4Addr, Ipv4Addr), Errno> {
+        let first = u16::try_from(slot * 2).map_err(|_| Errno(libc::EADDRNOTAVAIL))?;
+        let address = |number: u16| {
+            let [third, fourth] = number.to_be_bytes();
+            Ipv4Addr::new(self.network[0], self.network[1], third, fourth)
+        };
+        Ok((address(first), address(first + 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_and_addresses_are_neighbours() {
+        let nat = Nat::new(Ipv4Addr::new(10, 213, 0, 0), 0x0fff_ffff);
+        assert!(nat.host_end(32767).len() <= 15);
+        assert_eq!(nat.addresses(300).unwrap(), (Ipv4Addr::new(10, 213, 2, 88), Ipv4Addr::new(10, 213, 2, 89)));
+        assert!(nat.addresses(32768).is_err());
+    }
+}
