@@ -134,7 +134,12 @@ fn is_group_text(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_/#".contains(&b))
 }
 
-/// 56 digits, as AWS's sequence tokens and event ids have.
+/// 56 digits that start as AWS's sequence tokens do. Nobody looks at them any more.
+pub(super) fn sequence_token(number: impl Display) -> String {
+    format!("49{number:0>54}")
+}
+
+/// 56 digits, as AWS's event ids have.
 pub(super) fn digits(parts: [impl Display; 3]) -> String {
     let [a, b, c] = parts;
     format!("{a:0>20}{b:0>18}{c:0>18}")

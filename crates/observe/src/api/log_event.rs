@@ -81,7 +81,7 @@ pub(super) async fn put(store: Arc<Store>, scope: Scope, input: Put) -> Result<J
     let rejected = put::put(&store, stream, events).await?;
     let any = rejected != put::Rejected::default();
     Ok(Json(Accepted {
-        next_sequence_token: identifier::digits([49, store.clock.now_ms(), 0]),
+        next_sequence_token: identifier::sequence_token(store.clock.now_ms()),
         rejected_log_events_info: any.then_some(RejectedEvents {
             too_new_log_event_start_index: rejected.too_new_start,
             too_old_log_event_end_index: rejected.too_old_end,

@@ -114,7 +114,7 @@ fn render(group_arn: &str, stream: Stream) -> LogStream {
         first_event_timestamp: stream.first_ms,
         last_event_timestamp: stream.last_ms,
         last_ingestion_time: stream.ingested_ms,
-        upload_sequence_token: has_events.then(|| identifier::digits([49, stream.id, 0])),
+        upload_sequence_token: has_events.then(|| identifier::sequence_token(stream.events)),
         stored_bytes: 0,
     }
 }

@@ -16,13 +16,16 @@ use super::writer::Writer;
 const STEP_CHUNKS: usize = 64;
 /// Pages given back to the file system in one step.
 const STEP_PAGES: usize = 256;
+/// What a chunk takes beside its bytes: its row, its entries in three indexes, its share of a
+/// stream's row. A store of many tiny chunks would be several times its limit without it.
+const CHUNK_BYTES: u64 = 512;
 const EXPIRY_EVERY_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Chores {
-    /// Bytes of all chunks.
+    /// Bytes of all chunks, [`CHUNK_BYTES`] for each included.
     stored_bytes: u64,
     max_bytes: u64,
     /// Bytes dropped for size since the last line about it.
@@ -37,7 +40,9 @@ pub(crate) struct Chores {
 impl Chores {
     pub(crate) fn new(connection: &Connection, max_bytes: u64) -> rusqlite::Result<Self> {
         Ok(Self {
-            stored_bytes: connection.query_row("SELECT ifnull(sum(bytes), 0) FROM chunk", [], |row| row.get(0))?,
+            stored_bytes: connection.query_row("SELECT ifnull(sum(bytes), 0), count(*) FROM chunk", [], |row| {
+                Ok(row.get::<_, u64>(0)? + row.get::<_, u64>(1)? * CHUNK_BYTES)
+            })?,
             max_bytes,
             dropping: None,
             doomed: true,
@@ -47,8 +52,11 @@ impl Chores {
         })
     }
 
-    pub(crate) fn grew(&mut self, bytes: u64) {
-        self.stored_bytes += bytes;
+    /// Counts what a batch added; merging may have made chunks fewer.
+    pub(crate) fn grew(&mut self, bytes: u64, chunks: i64) {
+        let rows = chunks.unsigned_abs() * CHUNK_BYTES;
+        let grown = self.stored_bytes + bytes;
+        self.stored_bytes = if chunks < 0 { grown.saturating_sub(rows) } else { grown + rows };
     }
 
     pub(crate) fn wake(&mut self) {
@@ -99,7 +107,7 @@ impl Writer {
         let mut freed = 0;
         chunks.retain(|(_, _, bytes)| {
             let wanted = freed < over;
-            freed += if wanted { *bytes } else { 0 };
+            freed += if wanted { *bytes + CHUNK_BYTES } else { 0 };
             wanted
         });
         self.delete_chunks(&chunks, true)?;
@@ -192,7 +200,7 @@ impl Writer {
                     )?
                     .execute([stream_id])?;
             }
-            freed += bytes;
+            freed += bytes + CHUNK_BYTES;
         }
         transaction.commit()?;
         self.chores.stored_bytes = self.chores.stored_bytes.saturating_sub(freed);
@@ -232,7 +240,7 @@ mod tests {
     use crate::inbox::GroupKey;
 
     const NOW_MS: i64 = 1_000 * DAY_MS;
-    const CHUNK_BYTES: usize = 200_000;
+    const MESSAGE_BYTES: usize = 200_000;
 
     /// A store with one group and, for each of its streams, a full chunk an hour old or older.
     fn store(dir: &std::path::Path, streams: i64, retention_days: Option<i64>) -> (GroupKey, i64) {
@@ -249,7 +257,7 @@ mod tests {
             let at = NOW_MS - age * 3_600_000;
             let event = LogEvent {
                 timestamp_ms: at,
-                message: "x".repeat(CHUNK_BYTES),
+                message: "x".repeat(MESSAGE_BYTES),
             };
             let place = Place { group_id, stream_id };
             let chunk = Chunk::of(&[event], at).unwrap();
@@ -296,7 +304,7 @@ mod tests {
         store(dir.path(), 3, None);
         let mut writer = open(dir.path(), 0);
         // Bytes that are counted and not there must not keep the writer busy either.
-        writer.chores.grew(1000);
+        writer.chores.grew(1000, 1);
         finish(&mut writer);
         assert_eq!(writer.chores.stored_bytes, 0);
     }

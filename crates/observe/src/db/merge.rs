@@ -42,35 +42,37 @@ pub(crate) fn levels(connection: &Connection, stream_id: i64) -> rusqlite::Resul
     Ok(levels)
 }
 
-/// Stores a chunk whose first event has number `first_seq`, and merges what is ripe.
+/// Stores a chunk whose first event has number `first_seq`, and merges what is ripe. Returns by how
+/// many the number of chunks grew; merging makes it less than zero.
 pub(crate) fn store(
     connection: &Connection,
     place: Place,
     levels: &mut Levels,
     first_seq: u64,
     chunk: &Chunk,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     if chunk.bytes.len() >= FULL_BYTES {
         return fill_up(connection, place, levels, first_seq, Some(chunk));
     }
-    insert(connection, place, 0, first_seq, chunk)?;
+    let mut grown = insert(connection, place, 0, first_seq, chunk)?;
     levels[0] += 1;
     for level in 0..LEVELS {
         if levels[level] < FAN {
             break;
         }
         let Some((first_seq, merged)) = gather(connection, place.stream_id, level, level + 1)? else {
-            return close(connection, place.stream_id, levels);
+            close(connection, place.stream_id, levels)?;
+            break;
         };
         if merged.bytes.len() >= FULL_BYTES || level + 1 == LEVELS {
-            return fill_up(connection, place, levels, first_seq, None);
+            return Ok(grown + fill_up(connection, place, levels, first_seq, None)?);
         }
-        remove(connection, place.stream_id, level, level + 1)?;
-        insert(connection, place, level + 1, first_seq, &merged)?;
+        grown -= remove(connection, place.stream_id, level, level + 1)?;
+        grown += insert(connection, place, level + 1, first_seq, &merged)?;
         levels[level] = 0;
         levels[level + 1] += 1;
     }
-    Ok(())
+    Ok(grown)
 }
 
 /// Makes one full chunk of every smaller one, and of `last`.
@@ -78,25 +80,27 @@ fn fill_up(
     connection: &Connection,
     place: Place,
     levels: &mut Levels,
-    mut first_seq: u64,
+    first_seq: u64,
     last: Option<&Chunk>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let smaller = levels.iter().any(|count| *count > 0);
     let gathered = if smaller { gather(connection, place.stream_id, 0, LEVELS)? } else { None };
-    let chunk = match (gathered, last) {
+    let mut grown = 0;
+    match (gathered, last) {
         (Some((first, mut merged)), last) if last.is_none_or(|_| first + merged.events == first_seq) => {
             last.inspect(|last| merged.join(last));
-            first_seq = first;
-            remove(connection, place.stream_id, 0, LEVELS)?;
-            Some(merged)
+            grown -= remove(connection, place.stream_id, 0, LEVELS)?;
+            grown += insert(connection, place, FULL, first, &merged)?;
+            *levels = Levels::default();
         }
-        (_, last) => last.cloned(),
-    };
-    close(connection, place.stream_id, levels)?;
-    match chunk {
-        Some(chunk) => insert(connection, place, FULL, first_seq, &chunk),
-        None => Ok(()),
+        (_, last) => {
+            close(connection, place.stream_id, levels)?;
+            if let Some(last) = last {
+                grown += insert(connection, place, FULL, first_seq, last)?;
+            }
+        }
     }
+    Ok(grown)
 }
 
 /// Leaves a stream's chunks as they are for good: there is a hole between them, made by dropping
@@ -111,7 +115,7 @@ fn close(connection: &Connection, stream_id: i64, levels: &mut Levels) -> rusqli
     Ok(())
 }
 
-fn insert(connection: &Connection, place: Place, level: usize, first_seq: u64, chunk: &Chunk) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, place: Place, level: usize, first_seq: u64, chunk: &Chunk) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO chunk(group_id, stream_id, first_seq, events, min_ms, max_ms, ingested_ms, level, bytes, data)
@@ -129,7 +133,7 @@ fn insert(connection: &Connection, place: Place, level: usize, first_seq: u64, c
             chunk.bytes.len(),
             chunk.bytes
         ])?;
-    Ok(())
+    Ok(1)
 }
 
 /// The chunks of some levels as one, and the number of its first event. `None` when there is none
@@ -159,11 +163,11 @@ fn gather(connection: &Connection, stream_id: i64, from: usize, to: usize) -> ru
     Ok(whole)
 }
 
-fn remove(connection: &Connection, stream_id: i64, from: usize, to: usize) -> rusqlite::Result<()> {
-    connection
+fn remove(connection: &Connection, stream_id: i64, from: usize, to: usize) -> rusqlite::Result<i64> {
+    let removed = connection
         .prepare_cached("DELETE FROM chunk WHERE stream_id = ?1 AND level >= ?2 AND level < ?3")?
         .execute(params![stream_id, from, to])?;
-    Ok(())
+    Ok(i64::try_from(removed).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -200,11 +204,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = schema::open_writer(&dir.path().join("logs.db")).unwrap();
         let mut known = Levels::default();
+        let mut count = 0;
         for (i, size) in sizes.iter().enumerate() {
             let seq = i as u64 + 1;
-            store(&connection, PLACE, &mut known, seq, &chunk(seq, *size)).unwrap();
+            count += store(&connection, PLACE, &mut known, seq, &chunk(seq, *size)).unwrap();
             assert_eq!(levels(&connection, 1).unwrap(), known);
         }
+        assert_eq!(i64::try_from(chunks(&connection).len()), Ok(count));
         (dir, connection)
     }
 

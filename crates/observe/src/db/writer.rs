@@ -18,12 +18,22 @@ use crate::inbox::{GroupKey, Lot};
 /// Streams whose rows are remembered. An entry is some 300 bytes; a miss is four small queries.
 const KNOWN_STREAMS: usize = 8192;
 
+const TELL_EVERY_MS: i64 = 10_000;
+
 /// Owns the connection that writes.
 pub(crate) struct Writer {
     pub(super) connection: Connection,
     pub(super) clock: Clock,
     pub(super) chores: Chores,
     streams: HashMap<Arc<LogStreamId>, Known>,
+    failing: Option<Failing>,
+}
+
+/// Batches that could not be written, told in one line every so often.
+#[derive(Default)]
+struct Failing {
+    told_ms: i64,
+    lost_events: u64,
 }
 
 /// What must be known of a stream to write to it.
@@ -45,6 +55,7 @@ impl Writer {
             clock,
             chores,
             streams: HashMap::new(),
+            failing: None,
         })
     }
 
@@ -54,21 +65,42 @@ impl Writer {
         if lots.is_empty() {
             return;
         }
-        let batch = join(&lots);
-        if let Err(error) = self.commit(&batch) {
-            let events: u64 = batch.iter().map(|(_, chunk)| chunk.events).sum();
-            tracing::error!(%error, events, "failed to write log events; they are lost. Is the disk full?");
-            self.forget();
+        let batch = join(lots);
+        match self.commit(&batch) {
+            Ok(()) => self.succeeded(),
+            Err(error) => {
+                self.failed(&error, batch.iter().map(|lot| lot.chunk.events).sum());
+                // What is remembered of streams may have run ahead of the database.
+                self.forget();
+            }
         }
     }
 
-    fn commit(&mut self, batch: &[(Arc<LogStreamId>, Chunk)]) -> rusqlite::Result<()> {
+    fn failed(&mut self, error: &rusqlite::Error, events: u64) {
+        let now_ms = self.clock.now_ms();
+        let first = self.failing.is_none();
+        let failing = self.failing.get_or_insert_default();
+        failing.lost_events += events;
+        if first || now_ms - failing.told_ms >= TELL_EVERY_MS {
+            failing.told_ms = now_ms;
+            let lost_events = failing.lost_events;
+            tracing::error!(%error, lost_events, "failed to write log events; they are lost. Is the disk full?");
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if let Some(Failing { lost_events, .. }) = self.failing.take() {
+            tracing::info!(lost_events, "log events are written again");
+        }
+    }
+
+    fn commit(&mut self, batch: &[Lot]) -> rusqlite::Result<()> {
         if self.streams.len() > KNOWN_STREAMS {
             self.streams.clear();
         }
         let transaction = self.connection.unchecked_transaction()?;
-        let mut bytes = 0;
-        for (stream, chunk) in batch {
+        let (mut bytes, mut chunks) = (0, 0);
+        for Lot { stream, chunk, .. } in batch {
             let now_ms = self.clock.now_ms();
             let known = match self.streams.get_mut(stream) {
                 Some(known) => known,
@@ -77,11 +109,11 @@ impl Writer {
                     self.streams.entry(Arc::clone(stream)).or_insert(known)
                 }
             };
-            known.write(&transaction, chunk)?;
+            chunks += known.write(&transaction, chunk)?;
             bytes += chunk.bytes.len() as u64;
         }
         transaction.commit()?;
-        self.chores.grew(bytes);
+        self.chores.grew(bytes, chunks);
         Ok(())
     }
 
@@ -141,8 +173,9 @@ impl Known {
         })
     }
 
-    fn write(&mut self, connection: &Connection, chunk: &Chunk) -> rusqlite::Result<()> {
-        merge::store(connection, self.place, &mut self.levels, self.next_seq, chunk)?;
+    /// Returns by how many the stream's chunks grew.
+    fn write(&mut self, connection: &Connection, chunk: &Chunk) -> rusqlite::Result<i64> {
+        let grown = merge::store(connection, self.place, &mut self.levels, self.next_seq, chunk)?;
         connection
             .prepare_cached(
                 "UPDATE log_stream SET events = events + ?2, first_ms = min(ifnull(first_ms, ?3), ?3),
@@ -150,18 +183,65 @@ impl Known {
             )?
             .execute(params![self.place.stream_id, chunk.events, chunk.min_ms, chunk.max_ms, chunk.ingested_ms])?;
         self.next_seq += chunk.events;
-        Ok(())
+        Ok(grown)
     }
 }
 
-/// One chunk for each run of lots of the same stream.
-fn join(lots: &[Lot]) -> Vec<(Arc<LogStreamId>, Chunk)> {
-    let mut batch: Vec<(Arc<LogStreamId>, Chunk)> = Vec::new();
+/// One lot for each run of lots of the same stream.
+fn join(lots: Vec<Lot>) -> Vec<Lot> {
+    let mut batch: Vec<Lot> = Vec::with_capacity(lots.len());
     for lot in lots {
         match batch.last_mut() {
-            Some((stream, chunk)) if *stream == lot.stream => chunk.join(&lot.chunk),
-            _ => batch.push((Arc::clone(&lot.stream), lot.chunk.clone())),
+            Some(last) if last.stream == lot.stream => last.join(lot),
+            _ => batch.push(lot),
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_model::{AccountId, LogEvent, Region};
+
+    use super::*;
+    use crate::inbox::{Inbox, Limits};
+
+    async fn lots(text: &str) -> Vec<Lot> {
+        let inbox = Inbox::<()>::new(Limits::default());
+        let stream = Arc::new(LogStreamId {
+            account: AccountId::fallback(),
+            region: Region::fallback(),
+            group: "g".to_owned(),
+            stream: "s".to_owned(),
+        });
+        let event = LogEvent {
+            timestamp_ms: 1,
+            message: text.to_owned(),
+        };
+        inbox.put(&stream, Chunk::of(&[event], 1).unwrap()).await;
+        inbox.next(true).lots
+    }
+
+    fn events(writer: &Writer) -> (i64, i64) {
+        let sql = "SELECT events, (SELECT ifnull(sum(events), 0) FROM chunk) FROM log_stream";
+        writer.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_cannot_be_written_is_lost_and_the_next_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(&dir.path().join("logs.db"), Clock::fixed(0), u64::MAX).unwrap();
+        writer.write(lots("first").await);
+        writer.connection.pragma_update(None, "query_only", true).unwrap();
+        for _ in 0..3 {
+            writer.write(lots("lost").await);
+        }
+        assert_eq!(writer.failing.as_ref().map(|failing| failing.lost_events), Some(3));
+        writer.connection.pragma_update(None, "query_only", false).unwrap();
+        writer.write(lots("second").await);
+        assert!(writer.failing.is_none());
+        assert_eq!(events(&writer), (2, 2));
+        let last: i64 = writer.connection.query_row("SELECT max(first_seq) FROM chunk", [], |row| row.get(0)).unwrap();
+        assert_eq!(last, 2, "numbers have no hole");
+    }
 }

@@ -256,7 +256,8 @@ impl<T> State<T> {
 }
 
 impl Lot {
-    fn join(&mut self, later: Self) {
+    /// Takes over a later lot of the same stream.
+    pub(crate) fn join(&mut self, later: Self) {
         self.chunk.join(&later.chunk);
         self.permits.join(later.permits);
     }

@@ -1,4 +1,5 @@
 use hearth_model::{AccountId, LogEvent, Region};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -102,4 +103,65 @@ async fn the_close_leaves_what_is_there_to_the_writer_and_refuses_the_rest() {
     let work = inbox.next(false);
     assert!(work.last);
     assert_eq!(work.lots.len(), 1);
+}
+
+/// What a test does to an inbox.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Put { group: u8, stream: u8, bytes: usize },
+    Next,
+    Request { group: u8 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..3, 0_u8..3, prop_oneof![1_usize..100, 10_000..70_000_usize])
+            .prop_map(|(group, stream, bytes)| Step::Put { group, stream, bytes }),
+        1 => Just(Step::Next),
+        1 => (0_u8..3).prop_map(|group| Step::Request { group }),
+    ]
+}
+
+/// Tells where a lot's events come from, by their time.
+fn seen(lots: &[Lot], into: &mut HashMap<String, Vec<i64>>) {
+    for lot in lots {
+        let numbers = into.entry(format!("{}/{}", lot.stream.group, lot.stream.stream)).or_default();
+        numbers.extend(crate::db::chunk::events(&lot.chunk.bytes).map(|event| event.unwrap().timestamp_ms));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_stream_comes_out_whole_and_in_order(steps in prop::collection::vec(step(), 0..120)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let inbox = Inbox::<()>::new(Limits { stream_bytes: 1 << 30, group_bytes: 1 << 30, total_bytes: 1 << 31 });
+        let (mut out, mut put) = (HashMap::new(), HashMap::<String, Vec<i64>>::new());
+        for step in steps {
+            match step {
+                Step::Put { group, stream: name, bytes } => {
+                    let numbers = put.entry(format!("{group}/{name}")).or_default();
+                    let number = i64::try_from(numbers.len()).unwrap();
+                    numbers.push(number);
+                    let event = LogEvent { timestamp_ms: number, message: "x".repeat(bytes) };
+                    let stream = stream(&group.to_string(), &name.to_string());
+                    prop_assert!(runtime.block_on(inbox.put(&stream, Chunk::of(&[event], 1).unwrap())));
+                }
+                Step::Next => seen(&inbox.next(true).lots, &mut out),
+                Step::Request { group } => {
+                    let key = GroupKey::of(&stream(&group.to_string(), ""));
+                    prop_assert!(runtime.block_on(inbox.request(Scope::Group(key), |()| ())));
+                    seen(&inbox.next(true).lots, &mut out);
+                    for (name, numbers) in put.iter().filter(|(name, _)| name.starts_with(&group.to_string())) {
+                        prop_assert_eq!(out.get(name), Some(numbers), "what was asked for is whole");
+                    }
+                }
+            }
+        }
+        inbox.close();
+        let last = inbox.next(false);
+        prop_assert!(last.last);
+        seen(&last.lots, &mut out);
+        prop_assert_eq!(out, put);
+    }
 }
