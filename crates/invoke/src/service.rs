@@ -264,6 +264,15 @@ pub(crate) mod tests_support {
         }
     }
 
+    pub(crate) fn stream(spec: &FunctionSpec) -> Arc<LogStreamId> {
+        Arc::new(LogStreamId {
+            account: spec.account.clone(),
+            region: spec.region.clone(),
+            group: "g".into(),
+            stream: "s".into(),
+        })
+    }
+
     /// A sink that keeps what it gets, or takes nothing at all.
     #[derive(Default)]
     pub(crate) struct Collected {

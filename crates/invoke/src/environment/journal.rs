@@ -108,22 +108,12 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::tests_support::{Collected, spec};
-
-    fn stream() -> Arc<LogStreamId> {
-        let spec = spec("f");
-        Arc::new(LogStreamId {
-            account: spec.account.clone(),
-            region: spec.region.clone(),
-            group: "g".into(),
-            stream: "s".into(),
-        })
-    }
+    use crate::service::tests_support::{Collected, spec, stream};
 
     #[tokio::test]
     async fn events_arrive_in_order_and_the_tail_is_cut() {
         let sink = Arc::new(Collected::default());
-        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream());
+        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec("f")));
         journal.push(1, "before\n".into());
         journal.keep_tail();
         for i in 0..1_000 {
@@ -142,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_sink_makes_no_room() {
         let sink = Arc::new(Collected::stuck());
-        let mut journal = Journal::new(sink, stream());
+        let mut journal = Journal::new(sink, stream(&spec("f")));
         while journal.has_room() {
             journal.push(1, "x".repeat(10_000));
             journal.flush().await;

@@ -182,8 +182,18 @@ async fn readable(pipe: Option<&pipe::Receiver>) {
 }
 
 /// One read; `None` when there is nothing (now, or for good: then the pipe is dropped).
+///
+/// What the function wrote before it answered must be found here, also when the reactor has not
+/// been told of it yet; so the pipe itself is asked when the reactor knows of nothing.
 fn read_some(pipe: &mut Option<pipe::Receiver>, buffer: &mut [u8]) -> Option<usize> {
-    match pipe.as_ref()?.try_read(buffer) {
+    let open = pipe.as_ref()?;
+    let read = match open.try_read(buffer) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            rustix::io::read(open, &mut *buffer).map_err(io::Error::from)
+        }
+        known => known,
+    };
+    match read {
         Ok(0) => {
             *pipe = None;
             None
@@ -204,10 +214,10 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
-    use hearth_model::{LogSink, LogStreamId};
+    use hearth_model::LogSink;
 
     use super::*;
-    use crate::service::tests_support::{Collected, spec};
+    use crate::service::tests_support::{Collected, spec, stream};
 
     async fn printed(format: LogFormat, level: Option<LogLevel>, bytes: &[u8]) -> Vec<String> {
         let mut spec = spec("f");
@@ -215,13 +225,7 @@ mod tests {
         spec.logging.application_level = level;
         let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
         let sink = Arc::new(Collected::default());
-        let stream = Arc::new(LogStreamId {
-            account: spec.account.clone(),
-            region: spec.region.clone(),
-            group: "g".into(),
-            stream: "s".into(),
-        });
-        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream);
+        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
         let mut stdout = File::from(writers.stdout);
         drop((writers.stderr, writers.telemetry));
         let bytes = bytes.to_vec();
@@ -242,6 +246,24 @@ mod tests {
     async fn one_event_per_line_and_a_carriage_return_does_not_split() {
         let events = printed(LogFormat::Text, None, b"multi\nline\nanother\rline\nlast").await;
         assert_eq!(events, ["multi\n", "line\n", "another\rline\n", "last"]);
+    }
+
+    /// What was printed came out after END: the reactor had not been told of it when the answer
+    /// was there.
+    #[tokio::test]
+    async fn what_was_just_printed_is_found_before_the_reactor_hears_of_it() {
+        let spec = spec("f");
+        let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
+        let sink = Arc::new(Collected::default());
+        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
+        let mut stdout = File::from(writers.stdout);
+        // The reactor learns that there is nothing...
+        output.drain(&mut journal);
+        // ...and gets no turn after the write.
+        stdout.write_all(b"late\n").unwrap();
+        output.drain(&mut journal);
+        journal.finish().await;
+        assert_eq!(sink.messages(), ["late\n"]);
     }
 
     #[tokio::test]
