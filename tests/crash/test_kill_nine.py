@@ -145,10 +145,12 @@ class Leftovers:
         """Also true of cgroups once the next server has cleaned up; its own may bear the same names."""
         alive = [pid for pid, when in self.started.items() if when is not None and start_time(pid) == when]
         assert not alive, f"processes of the killed server are alive: {[(p, command(p)) for p in alive]}"
-        own = processes.descendants(server.pid) | {server.pid}
-        for group in self.groups:
-            strangers = {int(pid) for pid in processes.members(group)} - own
-            assert not strangers, f"{group} holds {strangers}"
+        eventually(lambda: not self.strangers(server), "no stranger in the cgroups")
+
+    def strangers(self, server):
+        """Processes in the old cgroups that are not of the new server."""
+        found = {int(pid) for group in self.groups for pid in processes.members(group)}
+        return found - processes.descendants(server.pid)
 
 
 def start_time(pid):
