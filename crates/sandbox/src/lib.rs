@@ -35,6 +35,7 @@ pub use doctor::{doctor, level};
 pub use error::{Errno, SandboxError, SetupError};
 pub use handle::{Sandbox, Sandboxes};
 pub use helper::run_helper;
+pub use net::outbound_name_servers;
 pub use seccomp::{PolicyLine, Verdict, policy as system_call_policy};
 pub use spec::{
     Bind, Cpu, Exit, ExitStatus, HELPER_ARG, HelperProgram, Level, Limits, Link, Mechanism, Network, Options, Process,

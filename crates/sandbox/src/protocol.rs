@@ -129,6 +129,8 @@ pub(crate) enum ToSlot {
     Respawn { generation: u32, process: ProcessPlan },
     /// Kill every process, and start none.
     KillAll,
+    /// Another listener on the sandbox's own loopback.
+    Listen { port: u16 },
     /// A signal for the main process.
     Signal(i32),
     /// Stop every process (where no cgroup can freeze).
@@ -150,6 +152,11 @@ pub(crate) enum FromSlot {
     StartFailed {
         generation: u32,
         error: SetupError,
+    },
+    /// With the listener's descriptor if there is no error.
+    Listening {
+        port: u16,
+        error: Option<SetupError>,
     },
     /// The main process ended.
     Exited {

@@ -273,3 +273,23 @@ async fn two_sandboxes_have_different_users_outside() {
         .collect();
     assert_eq!(owners.len(), 2, "{owners:?}");
 }
+
+#[tokio::test]
+async fn a_listener_can_be_added_later() {
+    need_root!();
+    let service = service().await;
+    let script = "import socket, time\n\
+        while True:\n\
+        \x20   s = socket.socket()\n\
+        \x20   if s.connect_ex(('127.0.0.1', 4566)) == 0: print(s.recv(9).decode()); break\n\
+        \x20   time.sleep(0.01)";
+    let (process, reader) = with_output(python(script));
+    let sandbox = service.create(spec(process)).await.unwrap();
+    let listener = tokio::net::TcpListener::from_std(sandbox.listen(4566).await.unwrap()).unwrap();
+    let error = sandbox.listen(4566).await.unwrap_err();
+    assert!(error.to_string().contains("Address already in use"), "{error}");
+    let (mut connection, _) = listener.accept().await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut connection, b"endpoint").await.unwrap();
+    drop(connection);
+    assert_eq!(read_all(reader).await, "endpoint\n");
+}

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::RecvFlags;
 
 use super::process;
-use super::start::Sandbox;
+use super::start::{self, Sandbox};
 use crate::protocol::{self, FromSlot, ProcessPlan, ToSlot};
 use crate::spec::ExitStatus;
 use crate::sys;
@@ -67,6 +67,7 @@ fn obey(sandbox: &mut Sandbox<'_>, message: ToSlot, fds: Vec<OwnedFd>) -> io::Re
     match message {
         ToSlot::Start(_) => {}
         ToSlot::Respawn { generation, process } => respawn(sandbox, generation, &process, fds)?,
+        ToSlot::Listen { port } => listen(sandbox, port)?,
         ToSlot::Signal(signal) => {
             if let Some(running) = &sandbox.running {
                 let _ = sys::kill(running.pid, signal);
@@ -78,6 +79,15 @@ fn obey(sandbox: &mut Sandbox<'_>, message: ToSlot, fds: Vec<OwnedFd>) -> io::Re
         ToSlot::ContinueAll => drop(sys::kill(-1, libc::SIGCONT)),
     }
     Ok(())
+}
+
+fn listen(sandbox: &Sandbox<'_>, port: u16) -> io::Result<()> {
+    let (listener, error) = match start::listen(port) {
+        Ok(listener) => (Some(listener), None),
+        Err(error) => (None, Some(error)),
+    };
+    let fds: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+    protocol::send(sandbox.control.as_fd(), &FromSlot::Listening { port, error }, &fds)
 }
 
 fn respawn(sandbox: &mut Sandbox<'_>, generation: u32, plan: &ProcessPlan, fds: Vec<OwnedFd>) -> io::Result<()> {

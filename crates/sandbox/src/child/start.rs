@@ -76,7 +76,7 @@ pub(super) fn start<'a>(
     })
 }
 
-fn listen(port: u16) -> Result<TcpListener, SetupError> {
+pub(super) fn listen(port: u16) -> Result<TcpListener, SetupError> {
     let failed = |errno| SetupError::Listen { port, errno };
     let listener = TcpListener::bind(("127.0.0.1", port)).step(failed)?;
     listener.set_nonblocking(true).step(failed)?;

@@ -35,6 +35,8 @@ struct Life {
     generation: u32,
     /// The newest generation whose start was answered, and how.
     started: Option<(u32, Result<(), SetupError>)>,
+    /// Answers to [`Sandbox::listen`] that nobody has taken yet.
+    listening: Vec<(u16, Result<TcpListener, SetupError>)>,
     /// The newest generation that ended, and how.
     exited: Option<(u32, Exit)>,
     /// The sandbox's first process is gone, and with it everything.
@@ -89,6 +91,28 @@ impl Sandbox {
     /// The listener on 127.0.0.1 inside, once. Already non-blocking.
     pub fn take_listener(&mut self) -> Option<TcpListener> {
         self.listener.take()
+    }
+
+    /// Makes another listener on 127.0.0.1 inside, which only this sandbox can reach. Already non-blocking. A frozen
+    /// sandbox answers when it is thawed.
+    ///
+    /// # Errors
+    /// When the port is taken inside, or the sandbox has ended.
+    pub async fn listen(&self, port: u16) -> Result<TcpListener, SandboxError> {
+        self.tell(&ToSlot::Listen { port }, Vec::new()).await?;
+        let answer = self
+            .until(|life| {
+                let place = life.listening.iter().position(|(answered, _)| *answered == port);
+                match place {
+                    Some(place) => Some(Some(life.listening.swap_remove(place).1)),
+                    None => life.ended.then_some(None),
+                }
+            })
+            .await;
+        match answer {
+            Some(listener) => Ok(listener?),
+            None => Err(SandboxError::Ended { id: self.id.clone() }),
+        }
     }
 
     /// Stops everything inside until [`Self::thaw`]: no CPU is used. Takes effect within moments, not at once.
@@ -231,37 +255,45 @@ impl Sandbox {
     }
 
     /// Reads and notes messages until `found` finds what it looks for.
-    async fn until<T>(&self, found: impl Fn(&Life) -> Option<T>) -> T {
+    async fn until<T>(&self, found: impl Fn(&mut Life) -> Option<T>) -> T {
         loop {
-            if let Some(value) = found(&self.life.lock()) {
+            if let Some(value) = found(&mut self.life.lock()) {
                 return value;
             }
             let _reading = self.reading.lock().await;
             // Another reader may have noted it while we waited for our turn.
-            if let Some(value) = found(&self.life.lock()) {
+            if let Some(value) = found(&mut self.life.lock()) {
                 return value;
             }
             let message = receive(&self.handles.control).await;
-            self.note(message.ok().flatten().map(|(message, _)| message));
+            self.note(message.ok().flatten());
         }
     }
 
-    fn note(&self, message: Option<FromSlot>) {
+    fn note(&self, message: Option<(FromSlot, Vec<OwnedFd>)>) {
         let mut life = self.life.lock();
+        let Some((message, fds)) = message else {
+            life.ended = true;
+            return;
+        };
         match message {
-            Some(FromSlot::Started { generation }) => life.started = Some((generation, Ok(()))),
-            Some(FromSlot::StartFailed { generation, error }) => {
+            FromSlot::Started { generation } => life.started = Some((generation, Ok(()))),
+            FromSlot::StartFailed { generation, error } => {
                 life.started = Some((generation, Err(error)));
             }
-            Some(FromSlot::Exited { generation, status }) => {
+            FromSlot::Exited { generation, status } => {
                 let oom_kills = self.handles.oom_kills();
                 let killed = status == ExitStatus::Signal(libc::SIGKILL);
                 let oom_killed = killed && oom_kills > life.oom_kills_seen;
                 life.oom_kills_seen = oom_kills;
                 life.exited = Some((generation, Exit { status, oom_killed }));
             }
-            Some(FromSlot::Prepared | FromSlot::PrepareFailed(_)) => {}
-            None => life.ended = true,
+            FromSlot::Listening { port, error } => {
+                let listener = fds.into_iter().next().map(TcpListener::from);
+                let answer = listener.ok_or_else(|| error.unwrap_or(SetupError::DiedEarly));
+                life.listening.push((port, answer));
+            }
+            FromSlot::Prepared | FromSlot::PrepareFailed(_) => {}
         }
     }
 

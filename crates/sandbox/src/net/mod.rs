@@ -72,6 +72,24 @@ impl Nat {
     }
 }
 
+/// The name servers that a sandbox with an outbound network can ask: the host's, without those that only the host
+/// itself reaches (local caches).
+pub fn outbound_name_servers() -> Vec<Ipv4Addr> {
+    // The second is where systemd keeps the servers behind its cache.
+    ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
+        .into_iter()
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .map(|text| name_servers(&text))
+        .find(|servers| !servers.is_empty())
+        .unwrap_or_default()
+}
+
+fn name_servers(resolv_conf: &str) -> Vec<Ipv4Addr> {
+    let lines = resolv_conf.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let servers = lines.filter_map(|server| server.trim().parse().ok());
+    servers.filter(|server: &Ipv4Addr| !server.is_loopback() && !server.is_link_local()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +100,11 @@ mod tests {
         assert!(nat.host_end(32767).len() <= 15);
         assert_eq!(nat.addresses(300).unwrap(), (Ipv4Addr::new(10, 213, 2, 88), Ipv4Addr::new(10, 213, 2, 89)));
         assert!(nat.addresses(32768).is_err());
+    }
+
+    #[test]
+    fn local_caches_are_no_name_servers_for_a_sandbox() {
+        let text = "# made by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.2\nnameserver fe80::1\nsearch lan\n nameserver\t9.9.9.9\n";
+        assert_eq!(name_servers(text), [Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(9, 9, 9, 9)]);
     }
 }
