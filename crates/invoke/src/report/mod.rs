@@ -215,7 +215,7 @@ mod tests {
         check(reporter.end(0, "id", &figures(None, Status::Success)), "END RequestId: id\n");
         check(
             reporter.report(0, "id", &figures(Some(Duration::from_micros(110_100)), Status::Success)),
-            "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\t\n",
+            "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n",
         );
         check(
             reporter.report(0, "id", &figures(None, Status::Success)),

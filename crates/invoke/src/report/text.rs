@@ -1,4 +1,4 @@
-//! The text form. Tabs and the odd trailing ones are as recorded from AWS.
+//! The text form. Tabs, the trailing ones too, are as recorded from AWS.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(super) fn report(request_id: &str, figures: &Figures) -> String {
         let _ = write!(line, "Max Memory Used: {used} MB\t");
     }
     if let Some(init) = figures.init {
-        let _ = write!(line, "Init Duration: {} ms\t\t", millis(init));
+        let _ = write!(line, "Init Duration: {} ms\t", millis(init));
     }
     match &figures.status {
         Status::Success | Status::Failure { .. } => {}
