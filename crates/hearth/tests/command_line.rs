@@ -134,6 +134,22 @@ fn the_life_of_a_server() {
     assert_eq!(Server::start(folder.path()).stop(), Some(0), "the next start needs no repair");
 }
 
+/// The wait for a signal once stood inside a log line, and was skipped with it when the filter left
+/// that line out: a server with `HEARTH_LOG=warn` was up and ended at once.
+#[test]
+fn a_quiet_server_waits_for_its_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hearth.toml"), "log.filter = \"off\"\n").unwrap();
+    let server = Server::start(folder.path());
+    let missing = hearth(folder.path())
+        .args(["invoke", "nobody", "--endpoint-url", &format!("http://{}", server.listen())])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(8), "{}", text(&missing));
+    assert!(text(&missing).contains("ResourceNotFoundException"), "{}", text(&missing));
+    assert_eq!(server.stop(), Some(0));
+}
+
 #[test]
 fn a_port_taken_by_another_program_is_named() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
