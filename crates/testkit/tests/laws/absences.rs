@@ -123,6 +123,16 @@ fn wire_names_stay_in_wire_and_the_api_modules() {
     }
 }
 
+/// What stands inside a log line is skipped with it when the filter leaves the line out.
+#[test]
+fn log_lines_do_no_work() {
+    for source in tree::files(&[".rs"]).iter().filter(|source| source.is_shipped()) {
+        let works = |code: &str| code.contains("tracing::") && code.contains("!(") && code.contains(".await");
+        let found = source.code().find(|(_, code)| works(code));
+        assert!(found.is_none(), "{}: an await inside a log line: {found:?}", source.path);
+    }
+}
+
 #[test]
 fn no_room_is_too_large() {
     for source in tree::files(&[".rs", ".py", ".js", ".mjs", ".sh"]) {
