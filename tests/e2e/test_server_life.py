@@ -73,6 +73,43 @@ def test_running_invocations_are_finished_before_the_end(make_server, lab_on):
     assert any(m.startswith("REPORT") for m in function.messages()), "and its log was written"
 
 
+SLEEPER = "import time\ndef handler(event, context):\n    print('begun', flush=True)\n    time.sleep(600)\n"
+
+
+def begun(pool, function):
+    """Starts an invocation that does not end, and waits until it runs."""
+    running = pool.submit(function.invoke)
+    function.messages_until("begun")
+    return running
+
+
+def test_the_drain_has_a_deadline(make_server, lab_on):
+    server = make_server(env={"HEARTH_DRAIN_S": "1"}).start()
+    function = lab_on(server).deploy(SLEEPER, Timeout=900)
+    with ThreadPoolExecutor(1) as pool:
+        running = begun(pool, function)
+        own = processes.descendants(server.pid)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(15) == 9, "the exit code of a drain that was cut off"
+        assert running.exception() or running.result().failed(), "the caller is told"
+    server.process = None
+    eventually(lambda: not (own & set(processes.all_pids())), "no process of the server")
+
+
+def test_a_second_signal_stops_at_once(make_server, lab_on):
+    server = make_server().start()
+    function = lab_on(server).deploy(SLEEPER, Timeout=900)
+    with ThreadPoolExecutor(1) as pool:
+        begun(pool, function)
+        own = processes.descendants(server.pid)
+        server.process.send_signal(signal.SIGINT)
+        eventually(lambda: "stopping" in server.log_tail())
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(15) == 9
+    server.process = None
+    eventually(lambda: not (own & set(processes.all_pids())), "no process of the server")
+
+
 def test_nothing_of_a_stopped_server_is_left(make_server, lab_on):
     server = make_server().start()
     function = lab_on(server).deploy(HELLO)

@@ -1,0 +1,68 @@
+"""Every runtime that the host has runs functions; those it lacks say what would install them."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from harness.functions import PYTHON, node_runtime
+from harness.waiting import eventually
+
+PYTHON_APP = "import sys\ndef handler(event, context):\n    return ['python%d.%d' % sys.version_info[:2], event]\n"
+NODE_APP = "exports.handler = async event => ['nodejs' + process.versions.node.split('.')[0] + '.x', event]\n"
+
+
+def states(server):
+    return {row["id"]: row for row in json.loads(server.command("runtimes", "-o", "json"))}
+
+
+def test_each_runtime_that_was_found(server, lab):
+    ready = [i for i, row in states(server).items() if row["state"] == "ready" and not i.startswith("provided")]
+    assert PYTHON in ready and node_runtime() in ready
+    for runtime in ready:
+        function = lab.deploy(PYTHON_APP if runtime.startswith("python") else NODE_APP, runtime)
+        assert function.call({"text": "ä"}) == [runtime, {"text": "ä"}]
+        error = function.configure(Handler="app.missing") and function.invoke().failed()
+        assert error["errorType"] == "Runtime.HandlerNotFound", (runtime, error)
+
+
+def tell(lab, runtime):
+    """All that a user gets to read when a function of this runtime is made and called."""
+    try:
+        function = lab.deploy(PYTHON_APP, runtime, wait=False)
+    except ClientError as error:
+        return error.response["Error"]["Message"]
+    told = []
+
+    def settled():
+        told[:] = [function.configuration()]
+        return told[0]["State"] != "Pending"
+
+    eventually(settled)
+    try:
+        told.append(function.invoke().failed())
+    except ClientError as error:
+        told.append(error.response["Error"]["Message"])
+    return json.dumps(told, default=str)
+
+
+def test_a_runtime_that_the_host_lacks(server, lab):
+    missing = [row for row in states(server).values() if row["state"] == "not found"]
+    if not missing:
+        pytest.skip("this host has every runtime that Hearth serves")
+    for row in missing:
+        assert row["hint"] in tell(lab, row["id"]), row
+
+
+def test_a_runtime_that_hearth_does_not_serve_yet(lab):
+    assert "java21" in tell(lab, "java21")
+
+
+def test_an_alias_is_used_and_shown(make_server, lab_on):
+    server = make_server(f'[runtimes.aliases]\n"python3.14" = "{PYTHON}"\n').start()
+    row = states(server)["python3.14"]
+    if row["state"] == "ready":
+        pytest.skip("this host has python3.14")
+    assert row["state"] == "alias" and row["alias"] == PYTHON
+    function = lab_on(server).deploy(PYTHON_APP, "python3.14")
+    assert function.created["Runtime"] == "python3.14"
+    assert function.call(1) == [PYTHON, 1]
