@@ -1,6 +1,7 @@
 //! The data plane as the rest of the server sees it.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct Options {
     pub sandboxes: Sandboxes,
     pub runtimes: Arc<Runtimes>,
     pub bootstraps: Arc<Bootstraps>,
+    /// For the functions' resolver. Empty where sandboxes have no network but their loopback.
+    pub name_servers: Vec<Ipv4Addr>,
     pub limits: Limits,
 }
 
@@ -103,6 +106,7 @@ impl DataPlane {
                     sandboxes: options.sandboxes,
                     runtimes: options.runtimes,
                     bootstraps: options.bootstraps,
+                    name_servers: options.name_servers.into(),
                 },
                 limits: options.limits,
                 environments: AtomicU64::new(1),

@@ -92,6 +92,7 @@ pub async fn assemble(
         sandboxes: sandboxes.clone(),
         runtimes: Arc::clone(&runtimes),
         bootstraps,
+        name_servers: host::name_servers(config),
         limits: invoke_limits(config),
     });
     lambda.observe(invoke.clone());

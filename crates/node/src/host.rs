@@ -1,5 +1,7 @@
 //! The configuration in the terms of the mechanisms below: the sandbox and the runtimes.
 
+use std::net::Ipv4Addr;
+
 use hearth_runtimes::DiscoveryConfig;
 use hearth_sandbox::{Level, Network};
 
@@ -17,6 +19,15 @@ pub fn sandbox_options(config: &Config, layout: &Layout) -> hearth_sandbox::Opti
         },
         min_level: min_level(config),
         ..hearth_sandbox::Options::new(layout.sandboxes())
+    }
+}
+
+/// Whom functions ask for names: nobody, where they have no network.
+#[must_use]
+pub fn name_servers(config: &Config) -> Vec<Ipv4Addr> {
+    match config.sandbox_network.value {
+        NetworkMode::Loopback => Vec::new(),
+        NetworkMode::Nat => hearth_sandbox::outbound_name_servers(),
     }
 }
 

@@ -101,6 +101,7 @@ impl Environment {
         let launch = Launch {
             runtime: runtime.clone(),
             bootstraps: Arc::clone(&plane.workshop.bootstraps),
+            name_servers: Arc::clone(&plane.workshop.name_servers),
             log_stream: stream_name(plane, &spec, &id),
             spec: Arc::clone(&spec),
         };

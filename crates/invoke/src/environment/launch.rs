@@ -3,6 +3,7 @@
 //! Source: fact sheet "Lambda execution-environment contract", sections 7 and 8.
 
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(super) struct Launch {
     pub(super) spec: Arc<FunctionSpec>,
     pub(super) runtime: ResolvedRuntime,
     pub(super) bootstraps: Arc<Bootstraps>,
+    pub(super) name_servers: Arc<[Ipv4Addr]>,
     pub(super) log_stream: String,
 }
 
@@ -54,7 +56,7 @@ impl Launch {
             hostname: "sandbox".to_owned(),
             binds: self.binds(),
             links: self.links(),
-            files: files(),
+            files: files(&self.name_servers),
             // There with or without a layer, and with or without a bootstrap of ours.
             dirs: ["/opt", "/var/runtime"].map(PathBuf::from).to_vec(),
             tmp_bytes: spec.storage.bytes(),
@@ -215,7 +217,7 @@ const SYSTEM_FOLDERS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/
 const SYSTEM_FILES: [&str; 4] = ["/etc/ld.so.cache", "/etc/ssl/certs", "/etc/alternatives", "/etc/mime.types"];
 
 /// A minimal `/etc`. The user's name is AWS's.
-fn files() -> Vec<SmallFile> {
+fn files(name_servers: &[Ipv4Addr]) -> Vec<SmallFile> {
     let file = |path: &str, text: &str| SmallFile {
         path: path.into(),
         bytes: text.as_bytes().to_vec(),
@@ -229,6 +231,13 @@ fn files() -> Vec<SmallFile> {
         file("/etc/group", "root:x:0:\nsbx_user1051:x:990:\n"),
         file("/etc/hosts", "127.0.0.1\tlocalhost sandbox sandbox.localdomain\n::1\tlocalhost\n"),
         file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-        file("/etc/resolv.conf", "# no name server: this sandbox has no network but its loopback\n"),
+        file("/etc/resolv.conf", &resolver(name_servers)),
     ]
+}
+
+fn resolver(name_servers: &[Ipv4Addr]) -> String {
+    if name_servers.is_empty() {
+        return "# no name server: this sandbox has no network but its loopback\n".to_owned();
+    }
+    name_servers.iter().map(|server| format!("nameserver {server}\n")).collect()
 }

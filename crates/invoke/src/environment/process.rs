@@ -1,5 +1,6 @@
 //! The runtime process of an environment: starting it (again), talking with it, its end.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use hearth_core::Tasks;
@@ -125,4 +126,5 @@ pub(crate) struct Workshop {
     pub(crate) sandboxes: Sandboxes,
     pub(crate) runtimes: Arc<hearth_runtimes::Runtimes>,
     pub(crate) bootstraps: Arc<hearth_runtimes::Bootstraps>,
+    pub(crate) name_servers: Arc<[Ipv4Addr]>,
 }
