@@ -145,6 +145,18 @@ fn agent() -> ureq::Agent {
     config.build().new_agent()
 }
 
+/// True when a Hearth answers there.
+pub fn is_hearth(listen: SocketAddr) -> bool {
+    let url = format!("{}/_hearth/health", endpoint_of(listen));
+    agent()
+        .get(url)
+        .config()
+        .timeout_global(Some(Duration::from_secs(2)))
+        .build()
+        .call()
+        .is_ok_and(|answer| answer.status().is_success())
+}
+
 fn refusal(reply: &Reply) -> Failure {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);

@@ -1,5 +1,6 @@
 //! `hearth doctor`: what this host offers, what it lacks, and what would mend that.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use hearth_node::config::Config;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Report;
+use crate::client::is_hearth;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
 
@@ -139,19 +141,21 @@ fn data_folder(path: &Path) -> Check {
 
 fn port(config: &Config) -> Check {
     let listen = config.listen.value;
-    let taken = |who: String| Check::new("host", "port", Verdict::Missing, format!("{listen} is taken{who}"));
     match std::net::TcpListener::bind(listen) {
         Ok(_) => Check::new("host", "port", Verdict::Ok, format!("{listen} is free")),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => match listener::holder(listen.port()) {
-            Some(holder) if holder.name == "hearth" => {
-                Check::new("host", "port", Verdict::Ok, format!("{listen} is served by {holder}"))
-            }
-            holder => taken(holder.map_or_else(String::new, |holder| format!(" by {holder}")))
-                .advise(format!("choose another with --listen {}:PORT", listen.ip())),
-        },
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => taken(listen),
         Err(error) => Check::new("host", "port", Verdict::Missing, format!("{listen}: {error}"))
             .advise("choose an address of this host with --listen ADDR:PORT"),
     }
+}
+
+fn taken(listen: SocketAddr) -> Check {
+    let by = listener::holder(listen.port()).map_or_else(String::new, |holder| format!(" by {holder}"));
+    if is_hearth(listen) {
+        return Check::new("host", "port", Verdict::Ok, format!("{listen} is served{by}"));
+    }
+    Check::new("host", "port", Verdict::Missing, format!("{listen} is taken{by}"))
+        .advise(format!("choose another with --listen {}:PORT", listen.ip()))
 }
 
 #[cfg(test)]
