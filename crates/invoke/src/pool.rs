@@ -44,7 +44,11 @@ pub(crate) enum Next {
     /// It is in the idle list; an order may come.
     Wait,
     Run(Box<Job>),
-    Retire,
+    /// It ends. With a version: a job waits that it must not take, and an environment of that
+    /// version has to be started for it.
+    Retire {
+        successor: Option<Arc<FunctionSpec>>,
+    },
 }
 
 /// The pool's answer to a job.
@@ -63,23 +67,35 @@ pub(crate) struct Pool {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The one used last is last.
     idle: Vec<Handle>,
     waiting: VecDeque<Box<Job>>,
     starting: usize,
-    generation: u64,
+    /// What runs from now on.
+    spec: Arc<FunctionSpec>,
+    /// No environment is kept any longer.
+    closed: bool,
+}
+
+impl State {
+    fn is_current(&self, handle: &Handle) -> bool {
+        !self.closed && handle.generation >= self.spec.generation
+    }
 }
 
 impl Pool {
-    pub(crate) fn new(spec: &FunctionSpec, share: Share) -> Arc<Self> {
+    pub(crate) fn new(spec: &Arc<FunctionSpec>, share: Share) -> Arc<Self> {
         Arc::new(Self {
             key: spec.key(),
             share,
             state: Mutex::new(State {
-                generation: spec.generation,
-                ..State::default()
+                idle: Vec::new(),
+                waiting: VecDeque::new(),
+                starting: 0,
+                spec: Arc::clone(spec),
+                closed: false,
             }),
         })
     }
@@ -111,16 +127,24 @@ impl Pool {
         if was_starting {
             state.starting -= 1;
         }
-        if let Some(job) = state.waiting.pop_front() {
-            // Also to one of an older generation: the job was accepted before the change, or the
-            // new one is not up yet. It retires at its next offer.
+        // Once the function is gone, what was accepted before is run by whoever is there.
+        if (state.closed || state.is_current(handle))
+            && let Some(job) = state.waiting.pop_front()
+        {
             return Next::Run(job);
         }
-        if handle.generation < state.generation {
-            return Next::Retire;
+        if state.is_current(handle) {
+            state.idle.push(handle.clone());
+            return Next::Wait;
         }
-        state.idle.push(handle.clone());
-        Next::Wait
+        // What changed was acknowledged: a waiting job must see it.
+        let short = state.starting < state.waiting.len();
+        if short {
+            state.starting += 1;
+        }
+        Next::Retire {
+            successor: short.then(|| Arc::clone(&state.spec)),
+        }
     }
 
     /// An environment that cannot be: the job that it would have served, if one still waits.
@@ -139,25 +163,25 @@ impl Pool {
         state.idle.len() < before
     }
 
-    /// From now on only environments of `generation` are kept; idle older ones are told to end.
-    pub(crate) fn advance(&self, generation: u64) {
+    /// From now on only environments of this generation are kept; idle older ones are told to end.
+    pub(crate) fn advance(&self, spec: &Arc<FunctionSpec>) {
         let mut state = self.state.lock();
-        if generation <= state.generation {
+        if spec.generation <= state.spec.generation {
             return;
         }
-        state.generation = generation;
+        state.spec = Arc::clone(spec);
         let (old, kept) =
-            std::mem::take(&mut state.idle).into_iter().partition(|handle| handle.generation < generation);
+            std::mem::take(&mut state.idle).into_iter().partition(|handle| handle.generation < spec.generation);
         state.idle = kept;
         drop(state);
         retire(old);
     }
 
     /// The function is gone, or the server stops: every idle environment ends, and busy ones end
-    /// when they are done.
+    /// when nothing waits any more.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
-        state.generation = u64::MAX;
+        state.closed = true;
         let idle = std::mem::take(&mut state.idle);
         drop(state);
         retire(idle);
@@ -180,18 +204,24 @@ mod tests {
 
     struct Bench {
         concurrency: Concurrency,
-        spec: FunctionSpec,
+        spec: Arc<FunctionSpec>,
         pool: Arc<Pool>,
     }
 
     fn bench() -> Bench {
         let concurrency = Concurrency::new(100);
-        let spec = spec("f");
+        let spec = Arc::new(spec("f"));
         let pool = Pool::new(&spec, concurrency.share(&spec.key()));
         Bench { concurrency, spec, pool }
     }
 
     impl Bench {
+        fn changed(&self, generation: u64) -> Arc<FunctionSpec> {
+            let mut changed = spec("f");
+            changed.generation = generation;
+            Arc::new(changed)
+        }
+
         fn job(&self, id: &str) -> Box<Job> {
             Box::new(Job {
                 invocation: invocation(&self.spec, id),
@@ -263,9 +293,43 @@ mod tests {
         check_runs(bench.pool.offer(&busy, true), "a");
         check_runs(bench.pool.offer(&idle, true), "b");
         bench.pool.offer(&idle, false);
-        bench.pool.advance(2);
+        bench.pool.advance(&bench.changed(2));
         assert!(matches!(idle_rx.try_recv(), Ok(Order::Retire)));
-        assert!(matches!(bench.pool.offer(&busy, false), Next::Retire));
+        assert!(matches!(bench.pool.offer(&busy, false), Next::Retire { successor: None }));
+    }
+
+    /// A busy environment of the old code once took a job that had come after the change.
+    #[test]
+    fn a_job_that_came_after_a_change_is_not_run_by_the_old_code() {
+        let bench = bench();
+        let (old, _old_rx) = environment(1, 1);
+        let (starting, _starting_rx) = environment(2, 1);
+        let (new, _new_rx) = environment(3, 2);
+        bench.pool.place(bench.job("a"));
+        check_runs(bench.pool.offer(&old, true), "a");
+        // One more of the old code is on its way up when the change comes.
+        bench.pool.place(bench.job("b"));
+        bench.pool.advance(&bench.changed(2));
+        assert_eq!(bench.pool.place(bench.job("c")), Placed::Start);
+        assert!(matches!(bench.pool.offer(&old, false), Next::Retire { successor: None }));
+        match bench.pool.offer(&starting, true) {
+            Next::Retire { successor: Some(spec) } => assert_eq!(spec.generation, 2),
+            other => panic!("expected a successor, found {other:?}"),
+        }
+        check_runs(bench.pool.offer(&new, true), "b");
+        check_runs(bench.pool.offer(&new, false), "c");
+    }
+
+    #[test]
+    fn a_closed_pool_runs_what_it_accepted_and_keeps_nobody() {
+        let bench = bench();
+        let (one, _rx) = environment(1, 1);
+        bench.pool.place(bench.job("a"));
+        bench.pool.place(bench.job("b"));
+        bench.pool.close();
+        check_runs(bench.pool.offer(&one, true), "a");
+        check_runs(bench.pool.offer(&one, false), "b");
+        assert!(matches!(bench.pool.offer(&one, false), Next::Retire { successor: None }));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl DataPlane {
         }
     }
 
-    fn pool(&self, spec: &FunctionSpec, function: &FunctionKey) -> Arc<Pool> {
+    fn pool(&self, spec: &Arc<FunctionSpec>, function: &FunctionKey) -> Arc<Pool> {
         let known = self.pools.read().get(function).and_then(|versions| versions.get(&spec.version)).cloned();
         let pool = known.unwrap_or_else(|| {
             let mut pools = self.pools.write();
@@ -145,7 +145,7 @@ impl DataPlane {
             let fresh = || Pool::new(spec, self.concurrency.share(function));
             Arc::clone(versions.entry(spec.version).or_insert_with(fresh))
         });
-        pool.advance(spec.generation);
+        pool.advance(spec);
         pool
     }
 
@@ -206,7 +206,7 @@ impl CatalogObserver for DataPlane {
                 Version::Number(n) => Qualifier::Number(n),
             };
             match self.catalog.lookup(key, Some(&qualifier)) {
-                Lookup::Ready(spec) => pool.advance(spec.generation),
+                Lookup::Ready(spec) => pool.advance(&spec),
                 Lookup::NotReady { .. } => {}
                 Lookup::Absent => pool.close(),
             }

@@ -179,7 +179,12 @@ impl Environment {
                     Some(job) => self.run(*job).await,
                     None => break,
                 },
-                Next::Retire => break,
+                Next::Retire { successor } => {
+                    if let Some(spec) = successor {
+                        start(&self.plane, &self.pool, spec);
+                    }
+                    break;
+                }
             };
         }
         self.runtime.output.drain(&mut self.journal);

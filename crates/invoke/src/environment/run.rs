@@ -83,15 +83,17 @@ impl Environment {
     async fn perform(&mut self, job: &Job, began: Instant) -> End {
         let id = &job.invocation.request_id;
         let deadline = began + Duration::from_secs(self.spec.timeout.0.into());
+        if self.runtime.up
+            && !self.ready
+            && let Err(InitFailure::Timeout) = self.init(deadline).await
+        {
+            return self.init_end(InitFailure::Timeout, id);
+        }
+        // Also when it died between two invocations.
         if !self.runtime.up
             && let Err(end) = self.start_again(id, deadline).await
         {
             return end;
-        }
-        if !self.ready
-            && let Err(failure) = self.init(deadline).await
-        {
-            return self.init_end(failure, id);
         }
         self.ready = false;
         let delivery = self.delivery(job, deadline);
