@@ -1,4 +1,4 @@
-//! What making a sandbox costs: `cargo run --release -p hearth-sandbox --example create_bench`, as root.
+//! What making a sandbox costs: `cargo run --release -p hearth-sandbox --example create_bench [ROUNDS]`, as root.
 //!
 //! Prints medians and 99th percentiles. Not a test: the numbers depend on the machine and what else it does.
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hearth_sandbox::{Bind, HelperProgram, Limits, Link, Options, Process, SandboxSpec, Sandboxes};
 
-const ROUNDS: usize = 200;
+const USUAL_ROUNDS: usize = 200;
 /// Time for the pool to fill again between rounds.
 const PAUSE: Duration = Duration::from_millis(60);
 
@@ -25,15 +25,16 @@ fn main() -> Outcome<()> {
 }
 
 async fn bench() -> Outcome<()> {
+    let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(USUAL_ROUNDS);
     let folder = std::env::temp_dir().join(format!("create-bench-{}", std::process::id()));
     let mut options = Options::new(&folder);
     options.helper = HelperProgram::default();
     let sandboxes = Sandboxes::start(options).await?;
-    println!("isolation level {}, {ROUNDS} rounds", sandboxes.level());
+    println!("isolation level {}, {rounds} rounds", sandboxes.level());
     tokio::time::sleep(Duration::from_millis(500)).await;
 
     let (mut create, mut first_word, mut destroy) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let (spec, reader) = spec()?;
         let start = Instant::now();
         let sandbox = sandboxes.create(spec).await?;

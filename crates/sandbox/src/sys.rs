@@ -48,6 +48,12 @@ pub(crate) fn fork(namespaces: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Fo
     })
 }
 
+/// Runs a forked child to its end. Not even a panic gets back into the code that forked.
+pub(crate) fn run_child(body: impl FnOnce() -> i32) -> ! {
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    exit_now(ended.unwrap_or(101))
+}
+
 /// Ends this process at once, without running anything on the way out: forked children must not flush or drop
 /// what belongs to their parent.
 pub(crate) fn exit_now(code: i32) -> ! {

@@ -246,14 +246,17 @@ async fn a_helper_that_cannot_be_started_is_named() {
 async fn kill_processes_spares_the_sandbox() {
     need_root!();
     let service = service().await;
-    let (process, reader) = with_output(sh("echo kept > /tmp/mark; (setsid sleep 60 &); sleep 60"));
+    let (process, reader) = with_output(sh("echo kept > /tmp/mark; (setsid sleep 60 &); echo up; sleep 60"));
     let sandbox = service.create(spec(process)).await.unwrap();
+    let mut lines = BufReader::new(reader);
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
     sandbox.freeze().unwrap();
     sandbox.kill_processes().unwrap();
     assert_eq!(sandbox.wait().await.status, ExitStatus::Signal(9));
-    assert_eq!(read_all(reader).await, "", "the daemon is dead as well");
+    assert_eq!(lines.read_line(&mut line).unwrap(), 0, "the daemon is dead as well");
     let (process, reader) = with_output(sh("cat /tmp/mark"));
     sandbox.respawn(process).await.unwrap();
-    let _ = read_all(reader).await;
+    assert_eq!(read_all(reader).await, "kept\n");
     assert_eq!(sandbox.wait().await.status, ExitStatus::Code(0));
 }

@@ -22,25 +22,13 @@ pub(super) fn die_with_parent() -> Result<(), SetupError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step(SetupError::DeathSignal)
 }
 
-/// At the user level: the one id that an ordinary user may map is its own.
-pub(super) fn map_self(uid: u32, gid: u32) -> Result<(), SetupError> {
-    // Both were read before the namespace was made; inside, unmapped, they look like nobody.
-    let (host_uid, host_gid) = host_ids();
-    write_map(Path::new("/proc/self"), "setgroups", "deny")?;
-    write_map(Path::new("/proc/self"), "uid_map", &format!("{uid} {host_uid} 1"))?;
-    write_map(Path::new("/proc/self"), "gid_map", &format!("{gid} {host_gid} 1"))
-}
-
-/// The ids outside, which a process in a user namespace without a map can no longer ask the kernel for.
-fn host_ids() -> (u32, u32) {
-    HOST_IDS.get().copied().unwrap_or((65534, 65534))
-}
-
-static HOST_IDS: std::sync::OnceLock<(u32, u32)> = std::sync::OnceLock::new();
-
-/// Remembers the ids of the helper, before it forks slots.
-pub(crate) fn remember_host_ids() {
-    let _ = HOST_IDS.set((Uid::effective().as_raw(), Gid::effective().as_raw()));
+/// At the user level: the one id that an ordinary user may map is its own. It is given by the caller, because in a
+/// namespace without a map everyone looks like nobody.
+pub(super) fn map_self(inside: (u32, u32), host: (u32, u32)) -> Result<(), SetupError> {
+    let process = Path::new("/proc/self");
+    write_map(process, "setgroups", "deny")?;
+    write_map(process, "uid_map", &format!("{} {} 1", inside.0, host.0))?;
+    write_map(process, "gid_map", &format!("{} {} 1", inside.1, host.1))
 }
 
 fn write_map(process: &Path, file: &str, text: &str) -> Result<(), SetupError> {
@@ -52,9 +40,11 @@ fn write_map(process: &Path, file: &str, text: &str) -> Result<(), SetupError> {
 /// Made by a child that does nothing but exist while its maps are written: a namespace needs a process to be born.
 pub(super) fn make_user_namespace(proc: &Path, first_id: u32) -> Result<OwnedFd, SetupError> {
     match sys::fork(libc::CLONE_NEWUSER, None).step(SetupError::UserNamespace)? {
-        Fork::Child => loop {
-            nix::unistd::pause();
-        },
+        Fork::Child => sys::run_child(|| {
+            loop {
+                nix::unistd::pause();
+            }
+        }),
         Fork::Parent { pid } => {
             let namespace = fill_user_namespace(&proc.join(pid.to_string()), first_id);
             let _ = sys::kill(pid, libc::SIGKILL);

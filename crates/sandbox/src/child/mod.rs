@@ -13,8 +13,6 @@ mod process;
 mod root;
 mod start;
 
-pub(crate) use identity::remember_host_ids;
-
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -45,23 +43,26 @@ pub(crate) struct SlotSetup {
     pub(crate) first_id: u32,
     /// With an outbound network: how, and as which slot.
     pub(crate) nat: Option<(Rc<Nat>, u32)>,
+    /// The helper's own ids, which are all that an ordinary user may map.
+    pub(crate) host_ids: (u32, u32),
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) seccomp: Rc<Filter>,
 }
 
 /// Runs a slot from its birth to its end. The process has just been forked into its pid namespace.
-pub(crate) fn run(setup: SlotSetup) -> ! {
-    let code = match live(&setup) {
+pub(crate) fn run(mut setup: SlotSetup) -> ! {
+    sys::run_child(|| match live(&mut setup) {
         Ok(()) => 0,
         Err(_closed) => 1,
-    };
-    sys::exit_now(code)
+    })
 }
 
-fn live(setup: &SlotSetup) -> std::io::Result<()> {
+fn live(setup: &mut SlotSetup) -> std::io::Result<()> {
+    let prepared = prepare::prepare(setup);
+    let setup = &*setup;
     let control = setup.control.as_fd();
-    let prepared = match prepare::prepare(setup) {
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return protocol::send(control, &FromSlot::PrepareFailed(error), &[]),
     };

@@ -1,13 +1,13 @@
 //! Everything about a sandbox that does not depend on who will use it.
 
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sched::CloneFlags;
 use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::{SlotSetup, Step, identity, root};
-use crate::error::SetupError;
+use crate::error::{Errno, SetupError};
 use crate::net::HostSide;
 use crate::spec::Level;
 use crate::{sys, tmp_volume};
@@ -18,11 +18,9 @@ pub(super) struct Prepared {
     pub(super) user_namespace: Option<OwnedFd>,
 }
 
-pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
+pub(super) fn prepare(setup: &mut SlotSetup) -> Result<Prepared, SetupError> {
     // 1. No descriptor of the helper stays, but those that this slot was given.
-    let mut keep: Vec<_> = setup.cgroup_entries.iter().map(AsRawFd::as_raw_fd).collect();
-    keep.push(setup.control.as_raw_fd());
-    sys::close_all_except(&keep).step(SetupError::CloseDescriptors)?;
+    close_inherited(setup).step(SetupError::CloseDescriptors)?;
 
     // 2. No slot outlives the helper, however that ends.
     identity::die_with_parent()?;
@@ -31,8 +29,8 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
     sys::reset_signals().step(SetupError::Signals)?;
 
     // 4. Into the v1 groups, while nobody waits: each first write costs the kernel a grace period (10 ms).
-    for entry in &setup.cgroup_entries {
-        sys::write_at_start(entry, "0").step(SetupError::CgroupEnter)?;
+    for entry in setup.cgroup_entries.drain(..) {
+        sys::write_at_start(&entry, "0").step(SetupError::CgroupEnter)?;
     }
 
     // 5. When the whole host runs out of memory, sandboxes go before the server.
@@ -40,7 +38,7 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
 
     // 6. An ordinary user is born in a user namespace without ids; give it its one.
     if setup.level == Level::User {
-        identity::map_self(setup.uid, setup.gid)?;
+        identity::map_self((setup.uid, setup.gid), setup.host_ids)?;
     }
 
     // 7. A foot in the host's network, if the sandbox is to be connected to it.
@@ -80,4 +78,18 @@ pub(super) fn prepare(setup: &SlotSetup) -> Result<Prepared, SetupError> {
         Level::User => None,
     };
     Ok(Prepared { user_namespace })
+}
+
+/// The standard descriptors become /dev/null, so that no later one gets their numbers and no message ends up in it.
+fn close_inherited(setup: &SlotSetup) -> Result<(), Errno> {
+    let null = fs::File::options().read(true).write(true).open("/dev/null")?;
+    let standard = [0, 1, 2];
+    for number in standard {
+        sys::place_fd(null.as_fd(), number)?;
+    }
+    drop(null);
+    let mut keep = standard.to_vec();
+    keep.extend(setup.cgroup_entries.iter().map(AsRawFd::as_raw_fd));
+    keep.push(setup.control.as_raw_fd());
+    sys::close_all_except(&keep)
 }

@@ -30,16 +30,14 @@ pub(super) fn spawn(
     // The pipe closes by itself when execve succeeds; until then it carries the failure.
     let (mut report, failure) = std::io::pipe().step(SetupError::Fork)?;
     match sys::fork(0, None).step(SetupError::Fork)? {
-        Fork::Child => {
-            drop(report);
+        Fork::Child => sys::run_child(|| {
             let mut failure = File::from(OwnedFd::from(failure));
-            let error = match become_program(shape, plan, &fds, &mut failure) {
-                Ok(never) => match never {},
-                Err(error) => error,
-            };
+            let Err(error) = become_program(shape, plan, &fds, &mut failure);
             let _ = failure.write_all(&postcard::to_stdvec(&error).unwrap_or_default());
-            sys::exit_now(127)
-        }
+            // The descriptors were closed by their numbers.
+            std::mem::forget(fds);
+            127
+        }),
         Fork::Parent { pid } => {
             drop((failure, fds));
             let mut bytes = Vec::new();

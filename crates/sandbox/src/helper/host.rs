@@ -60,6 +60,8 @@ fn tmp_kind(level: Level, state_dir: &Path) -> TmpKind {
 pub(super) struct Host {
     pub(super) options: HelperOptions,
     pub(super) facts: Facts,
+    /// The helper's user and group id.
+    pub(super) ids: (u32, u32),
     /// None where no cgroup can be made.
     pub(super) cgroups: Option<Cgroups>,
     pub(super) mount_point: PathBuf,
@@ -73,7 +75,6 @@ pub(super) struct Host {
 impl Host {
     /// Makes folders and parent groups, and removes what an earlier run left.
     pub(super) fn prepare(options: HelperOptions) -> Result<Self, String> {
-        crate::child::remember_host_ids();
         make_private_dir(&options.state_dir)?;
         let state_lock = lock(&options.state_dir)?;
         let mut facts = Facts::gather(&options.state_dir, options.network);
@@ -90,6 +91,7 @@ impl Host {
         let nat = prepare_nat(&options, facts.level)?;
         Ok(Self {
             nat,
+            ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             seccomp: Rc::new(seccomp::compile()?),
             options,
             facts,

@@ -331,6 +331,7 @@ impl Slot {
                 tmp_bytes,
                 first_id: host.options.uid_base + number * UID_RANGE,
                 nat: host.nat.clone().map(|nat| (nat, number)),
+                host_ids: host.ids,
                 uid: host.options.uid,
                 gid: host.options.gid,
                 seccomp: Rc::clone(&host.seccomp),
