@@ -3,6 +3,7 @@
 // What the invoker and the log see of an error.
 
 const { types } = require('util');
+const { NODE_MAJOR } = require('./versions.cjs');
 
 class RuntimeError extends Error {}
 
@@ -23,22 +24,23 @@ class UserCodeSyntaxError extends named('UserCodeSyntaxError') {
   constructor(cause) {
     super(String(cause));
     // The original trace names the file and the line; this one's would name the loader.
-    this.stack = cause.stack;
+    this.stack = NODE_MAJOR >= 24 ? cause.stack : `${this.name}: ${this.message}\n${cause.stack}`;
   }
 }
 
 class UnhandledPromiseRejection extends named('UnhandledPromiseRejection') {
   constructor(reason, promise) {
-    super(String(reason));
+    super(reason === undefined ? '' : text(reason));
     this.reason = reason;
     this.promise = promise;
   }
 }
 
-class JSONStringifyError extends named('JSONStringifyError') {
-  constructor() {
-    super('Unable to stringify response body');
-  }
+// What stands for a result that cannot be written as JSON. It got a name of its own with Node.js 24.
+function stringifyError() {
+  const error = new Error('Unable to stringify response body');
+  if (NODE_MAJOR >= 24) error.name = 'Runtime.JSONStringifyError';
+  return error;
 }
 
 class NodeJsExit extends named('NodeJsExit') {
@@ -60,7 +62,9 @@ function describe(error) {
         trace: withoutDelete(error.stack || '').split('\n'),
       };
     }
-    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+    // Before Node.js 24, null and undefined had no text.
+    const message = NODE_MAJOR >= 24 ? String(error) : error.toString();
+    return { errorType: typeof error, errorMessage: message, trace: [] };
   } catch {
     return {
       errorType: 'handled',
@@ -89,6 +93,15 @@ function withoutDelete(text) {
   return String(text).replace(/\x7f/g, '%7F');
 }
 
+// The text of anything at all; some objects refuse to have one.
+function text(value) {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
 // An error on a log line: its own enumerable fields included, nested errors likewise.
 function forLog(error) {
   try {
@@ -106,13 +119,14 @@ function unfolded(error) {
 
 module.exports = {
   describe,
+  text,
   forLog,
+  stringifyError,
   HandlerNotFound,
   MalformedHandlerName,
   ImportModuleError,
   CallbackHandlerDeprecated,
   UserCodeSyntaxError,
   UnhandledPromiseRejection,
-  JSONStringifyError,
   NodeJsExit,
 };

@@ -87,7 +87,7 @@ class Invocations {
     try {
       body = JSON.stringify(result === undefined ? null : result);
     } catch {
-      this.fail(current, new errors.JSONStringifyError());
+      this.fail(current, errors.stringifyError());
       return;
     }
     if (this.finish(current)) this.link.respond(current.requestId, body === undefined ? 'null' : body);

@@ -8,8 +8,12 @@
 
 const fs = require('fs');
 const path = require('path');
+const { createRequire } = require('module');
 const errors = require('./errors.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
+
+// The function's modules are required as if by one file of Lambda's; error messages name it.
+const requireFrom = createRequire(path.join(__dirname, '../index.mjs'));
 
 const HANDLER_NAME = /^([^.]*)\.(.*)$/;
 const CALLBACKS_ARE_GONE =
@@ -50,22 +54,16 @@ async function loadModule(taskRoot, folder, file) {
 }
 
 async function loadFile(stem) {
-  if (isFile(stem)) return require(stem);
-  if (isFile(stem + '.js')) {
-    const loaded = isModule(path.dirname(stem)) ? await import(stem + '.js') : require(stem + '.js');
-    if (loaded) return loaded;
-  }
-  if (isFile(stem + '.mjs')) return import(stem + '.mjs');
-  if (isFile(stem + '.cjs')) return require(stem + '.cjs');
+  const exists = (extension) => fs.existsSync(stem + extension);
+  if (exists('')) return requireFrom(stem);
+  if (exists('.js')) return isModule(path.dirname(stem)) ? import(stem + '.js') : requireFrom(stem + '.js');
+  if (exists('.mjs')) return import(stem + '.mjs');
+  if (exists('.cjs')) return requireFrom(stem + '.cjs');
   return undefined;
 }
 
 function requirePackage(taskRoot, folder, file) {
-  return require(require.resolve(file, { paths: [taskRoot, folder] }));
-}
-
-function isFile(name) {
-  return fs.statSync(name, { throwIfNoEntry: false })?.isFile() === true;
+  return requireFrom(requireFrom.resolve(file, { paths: [taskRoot, folder] }));
 }
 
 // Whether the nearest package.json calls `.js` files ES modules.

@@ -57,7 +57,7 @@ function install() {
 
 // The line that tells of a failed init or invocation.
 function logError(title, problem) {
-  const error = problem instanceof Error ? problem : new Error(String(problem));
+  const error = problem instanceof Error ? problem : new Error(errors.text(problem));
   if (asJson) console.error(error);
   else console.error(title, '\t' + errors.forLog(error));
 }

@@ -29,7 +29,8 @@ async function run() {
     link.initError(errors.describe(error), () => process.exit(EXIT_FAILED_INIT));
     return;
   }
-  invocations.serve(handler);
+  // Rejections that loading left behind are reported before the next turn of the event loop: they fail the init.
+  setImmediate(() => invocations.serve(handler));
 }
 
 // The lean channel if the platform handed one over, else the HTTP Runtime API.

@@ -90,8 +90,11 @@ _tuple_types_seen = 0
 _named_tuples_exist = False
 
 
-def encode(value, errors="strict"):
-    """A result as JSON bytes. Raises TypeError, ValueError or what the value's own methods raise."""
+def encode(value):
+    """A result as JSON bytes. Raises TypeError, ValueError or what the value's own methods raise.
+
+    Half of a surrogate pair, which UTF-8 cannot hold, is written as JSON's escape for it.
+    """
     if len(_tuple_types()) != _tuple_types_seen:
         _look_for_named_tuples()
     if _named_tuples_exist and _holds_named_tuple(value):
@@ -105,7 +108,7 @@ def encode(value, errors="strict"):
         _open_containers.clear()
     if _digits_in_text in text:
         text = _unquote_digits(text)
-    return text.encode("utf-8", errors)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _look_for_named_tuples():

@@ -42,7 +42,7 @@ def log(failure, sink):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         record = {"timestamp": stamp, "level": "ERROR"}
         record.update(failure)
-        sink.error([codec.encode(record, "backslashreplace").decode()])
+        sink.error([codec.encode(record).decode()])
     else:
         sink.error(_lines(failure))
 

@@ -47,10 +47,13 @@ class Plain:
         self._stdout, self._stderr = sys.stdout, sys.stderr
 
     def log(self, text, kind=LINE):
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
     def error(self, lines):
-        sys.stdout.write("\r".join(lines) + "\n")
+        self.log("\r".join(lines) + "\n")
 
     def flush(self):
         try:

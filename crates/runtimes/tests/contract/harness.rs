@@ -1,0 +1,531 @@
+//! Starts a bootstrap as a plain process, talks to it as the server would, and compares what it does with a case.
+
+mod http;
+mod lean;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::panic::Location;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hearth_runtimes::telemetry::{Decoder, Level};
+use hearth_runtimes::{
+    Bootstraps, Definition, DiscoveryConfig, Interpreter, Language, LaunchOptions, ResolvedRuntime, Runtimes, State,
+};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+/// How long a runtime may take for anything before the case fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What stands for the request id of the n-th invocation.
+pub(crate) fn request_id(number: usize) -> String {
+    format!("8f5c7d1e-0000-4000-8000-{number:012}")
+}
+
+pub(crate) const ARN: &str = "arn:aws:lambda:eu-west-1:000000000000:function:f:live";
+pub(crate) const DEADLINE_MS: u64 = 4_102_444_800_000;
+
+/// An interpreter under test.
+pub(crate) struct Subject {
+    pub(crate) definition: &'static Definition,
+    pub(crate) language: Language,
+    pub(crate) version: String,
+    /// Minor version of Python, major version of Node.js.
+    pub(crate) number: u64,
+    runtime: ResolvedRuntime,
+}
+
+/// One interpreter for each runtime that this host can serve.
+pub(crate) fn interpreters() -> &'static [Subject] {
+    static FOUND: OnceLock<Vec<Subject>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let extra = std::env::var_os("HEARTH_TEST_INTERPRETERS").unwrap_or_default();
+        let search_dirs = std::env::split_paths(&extra).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        let runtimes = Runtimes::discover(&DiscoveryConfig {
+            search_dirs,
+            ..DiscoveryConfig::default()
+        });
+        let ready = runtimes.list().into_iter().filter(|one| one.state == State::Ready);
+        ready.filter_map(|one| subject(runtimes.resolve(one.id).ok()?)).collect()
+    })
+}
+
+fn subject(runtime: &ResolvedRuntime) -> Option<Subject> {
+    let interpreter: &Interpreter = runtime.interpreter.as_ref()?;
+    let key = interpreter.version_key();
+    let number = if interpreter.language == Language::Python { key[1] } else { key[0] };
+    bootstraps().precompile(interpreter).expect("compile the bootstrap");
+    Some(Subject {
+        definition: runtime.definition,
+        language: interpreter.language,
+        version: interpreter.version.clone(),
+        number,
+        runtime: runtime.clone(),
+    })
+}
+
+fn bootstraps() -> &'static Bootstraps {
+    static WRITTEN: OnceLock<(tempfile::TempDir, Bootstraps)> = OnceLock::new();
+    &WRITTEN
+        .get_or_init(|| {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            let bootstraps = hearth_runtimes::materialise(dir.path()).expect("write the bootstraps");
+            (dir, bootstraps)
+        })
+        .1
+}
+
+/// What the server tells the runtime along with an event.
+#[derive(Clone, Default)]
+pub(crate) struct Call {
+    pub(crate) event: Vec<u8>,
+    pub(crate) deadline_ms: Option<u64>,
+    pub(crate) trace_id: &'static str,
+    pub(crate) client_context: &'static str,
+    pub(crate) identity: &'static str,
+    pub(crate) tenant_id: &'static str,
+}
+
+/// What became of an event.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Answer {
+    Result(Vec<u8>),
+    Failure {
+        error_type: String,
+        document: Vec<u8>,
+    },
+    /// The runtime ended without an answer.
+    Gone,
+}
+
+/// What became of the init.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Init {
+    Ready,
+    Failed { error_type: String, document: Vec<u8> },
+    Gone,
+}
+
+/// The server's end of the connection to a runtime.
+pub(crate) trait Link {
+    fn init(&mut self) -> Init;
+    fn invoke(&mut self, number: usize, call: &Call) -> Answer;
+    /// Hangs up, as a server that stops.
+    fn close(self: Box<Self>);
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Result(body) => write!(f, "Result({:.2000})", String::from_utf8_lossy(body)),
+            Self::Failure { error_type, document } => {
+                write!(f, "Failure({error_type}, {:.2000})", String::from_utf8_lossy(document))
+            }
+            Self::Gone => f.write_str("Gone"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Lean channel, and a log channel.
+    Lean,
+    /// HTTP Runtime API, and plain output.
+    Http,
+}
+
+/// One log event of the log channel, its times and request ids replaced by words.
+pub(crate) type Log = (Option<Level>, String);
+
+/// Everything that was seen of one process.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) mode: Mode,
+    pub(crate) init: Init,
+    pub(crate) answers: Vec<Answer>,
+    /// `None` if it had to be hung up on, and ended by that.
+    pub(crate) exit: Option<i32>,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+type Expectation = Box<dyn Fn(&Subject, &Seen) + Send + Sync>;
+
+/// A function, what happens to it, and what is expected of it.
+pub(crate) struct Case {
+    language: Language,
+    files: Vec<(String, Vec<u8>)>,
+    handler: &'static str,
+    variables: Vec<(&'static str, String)>,
+    calls: Vec<Call>,
+    applies: fn(u64) -> bool,
+    expectations: Vec<Expectation>,
+}
+
+impl Case {
+    pub(crate) fn new(language: Language, file: &str, code: &str, handler: &'static str) -> Self {
+        Self {
+            language,
+            files: vec![(file.to_owned(), code.as_bytes().to_vec())],
+            handler,
+            variables: Vec::new(),
+            calls: Vec::new(),
+            applies: |_| true,
+            expectations: Vec::new(),
+        }
+    }
+
+    pub(crate) fn handler(mut self, handler: &'static str) -> Self {
+        self.handler = handler;
+        self
+    }
+
+    pub(crate) fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.push((path.to_owned(), content.as_bytes().to_vec()));
+        self
+    }
+
+    /// A variable; `{task}` in its value is the folder of the code.
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// Only for interpreters whose number (Python's minor version, Node's major one) fulfils this.
+    pub(crate) fn on(mut self, applies: fn(u64) -> bool) -> Self {
+        self.applies = applies;
+        self
+    }
+
+    pub(crate) fn call(mut self, event: &str) -> Self {
+        self.calls.push(Call {
+            event: event.as_bytes().to_vec(),
+            ..Call::default()
+        });
+        self
+    }
+
+    pub(crate) fn call_with(mut self, call: Call) -> Self {
+        self.calls.push(call);
+        self
+    }
+
+    pub(crate) fn expect(mut self, expectation: impl Fn(&Subject, &Seen) + Send + Sync + 'static) -> Self {
+        self.expectations.push(Box::new(expectation));
+        self
+    }
+
+    /// The n-th event was answered with exactly these bytes.
+    pub(crate) fn returns(self, number: usize, expected: &str) -> Self {
+        let expected = expected.to_owned();
+        self.expect(move |_, seen| match seen.answers.get(number) {
+            Some(Answer::Result(body)) => assert_eq!(String::from_utf8_lossy(body), expected),
+            other => panic!("expected a result, found {other:?}"),
+        })
+    }
+
+    /// The n-th event failed with this type, message and, in its trace, this text.
+    pub(crate) fn fails(self, number: usize, error_type: &str, message: &str, trace: &str) -> Self {
+        let expected = [error_type, message, trace].map(str::to_owned);
+        self.expect(move |subject, seen| match seen.answers.get(number) {
+            Some(Answer::Failure { error_type, document }) => {
+                assert_eq!(error_type, &expected[0]);
+                check_document(subject, document, &request_id(number), &expected);
+            }
+            other => panic!("expected a failure, found {other:?}"),
+        })
+    }
+
+    /// Init failed with this type, message and, in its trace, this text, and the process ended with status 1 or 129.
+    pub(crate) fn init_fails(self, error_type: &str, message: &str, trace: &str) -> Self {
+        let expected = [error_type, message, trace].map(str::to_owned);
+        self.expect(move |subject, seen| match &seen.init {
+            Init::Failed { error_type, document } => {
+                assert_eq!(error_type, &expected[0]);
+                check_document(subject, document, "", &expected);
+                let status = if subject.language == Language::Node && subject.number < 24 { 129 } else { 1 };
+                assert_eq!(seen.exit, Some(status));
+            }
+            other => panic!("expected a failed init, found {other:?}"),
+        })
+    }
+
+    /// The process ended by itself with this status.
+    pub(crate) fn exits(self, status: i32) -> Self {
+        self.expect(move |_, seen| assert_eq!(seen.exit, Some(status)))
+    }
+
+    /// The log channel carried these events, in this order.
+    pub(crate) fn logs(self, expected: &[(Option<Level>, &str)]) -> Self {
+        let expected: Vec<Log> = expected.iter().map(|(level, text)| (*level, (*text).to_owned())).collect();
+        self.expect(move |_, seen| {
+            if seen.mode == Mode::Lean {
+                assert_eq!(seen.logs, expected);
+            }
+        })
+    }
+
+    /// Without a log channel, this went to stdout.
+    pub(crate) fn prints(self, expected: &str) -> Self {
+        let expected = expected.to_owned();
+        self.expect(move |_, seen| {
+            if seen.mode == Mode::Http {
+                assert_eq!(seen.stdout, expected);
+            }
+        })
+    }
+
+    /// Runs the case on every interpreter of its language, in both modes.
+    #[track_caller]
+    pub(crate) fn check(self) {
+        let place = Location::caller();
+        let mut ran = 0;
+        for subject in interpreters().iter().filter(|one| one.language == self.language && (self.applies)(one.number)) {
+            for mode in [Mode::Lean, Mode::Http] {
+                let seen = self.run(subject, mode);
+                let checks =
+                    std::panic::AssertUnwindSafe(|| self.expectations.iter().for_each(|one| one(subject, &seen)));
+                if std::panic::catch_unwind(checks).is_err() {
+                    panic!("case at {place} on {} {mode:?}: {seen:#?}", subject.version);
+                }
+                ran += 1;
+            }
+        }
+        // Some cases are about versions that this host lacks; each language as such is asserted elsewhere.
+        if ran == 0 {
+            println!("case at {place}: no interpreter here that it applies to");
+        }
+    }
+
+    fn run(&self, subject: &Subject, mode: Mode) -> Seen {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let task = dir.path().join("task");
+        write_files(&task, &self.files);
+        let (mut link, mut process) = self.start(subject, mode, &task);
+        let init = link.init();
+        let mut answers = Vec::new();
+        if init == Init::Ready {
+            for (number, call) in self.calls.iter().enumerate() {
+                let answer = link.invoke(number, call);
+                let gone = answer == Answer::Gone;
+                answers.push(answer);
+                if gone {
+                    break;
+                }
+            }
+        }
+        let by_itself = init != Init::Ready || answers.contains(&Answer::Gone) || process.ends_soon(&answers);
+        if !by_itself {
+            link.close();
+        }
+        let exit = process.wait();
+        let words = [(dir.path().to_string_lossy().into_owned() + "/", "{dir}/".to_owned())];
+        Seen {
+            mode,
+            init,
+            answers,
+            exit: by_itself.then_some(exit),
+            logs: process.logs().into_iter().map(|(level, text)| (level, in_words(&text, &words))).collect(),
+            stdout: in_words(&process.stdout(), &words),
+            stderr: in_words(&process.stderr(), &words),
+        }
+    }
+
+    fn start(&self, subject: &Subject, mode: Mode, task: &Path) -> (Box<dyn Link>, Process) {
+        let mut command = command(subject, task);
+        for (name, value) in &self.variables {
+            command.env(name, value.replace("{task}", &task.to_string_lossy()));
+        }
+        command.env("_HANDLER", self.handler);
+        match mode {
+            Mode::Lean => lean::start(command),
+            Mode::Http => http::start(command),
+        }
+    }
+}
+
+fn command(subject: &Subject, task: &Path) -> Command {
+    let folder = bootstraps().folder(subject.language).expect("a bootstrap");
+    let argv = subject.runtime.argv(&LaunchOptions::default());
+    let in_folder = |word: &std::ffi::OsString| {
+        word.to_str().and_then(|word| word.strip_prefix("/var/runtime/")).map(|file| folder.join(file).into_os_string())
+    };
+    let argv: Vec<_> = argv.iter().map(|word| in_folder(word).unwrap_or_else(|| word.clone())).collect();
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]).env_clear().current_dir(task);
+    for (name, value) in subject.runtime.environment() {
+        command.env(name, value.replace("/var/task", &task.to_string_lossy()));
+    }
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env_remove("LD_LIBRARY_PATH");
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/f"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]00000000000000000000000000000000"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+fn write_files(task: &Path, files: &[(String, Vec<u8>)]) {
+    std::fs::create_dir_all(task).expect("a task folder");
+    for (path, content) in files {
+        let path = task.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+}
+
+/// Compares an error document: the keys and their order are part of the contract.
+fn check_document(subject: &Subject, document: &[u8], request_id: &str, expected: &[String; 3]) {
+    let parsed: serde_json::Value = serde_json::from_slice(document).expect("an error document in JSON");
+    let keys: Vec<_> = parsed.as_object().expect("an object").keys().map(String::as_str).collect();
+    let trace_key = match subject.language {
+        Language::Python => {
+            assert_eq!(keys, ["errorMessage", "errorType", "requestId", "stackTrace"]);
+            assert_eq!(parsed["requestId"], request_id);
+            "stackTrace"
+        }
+        _ => {
+            assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
+            "trace"
+        }
+    };
+    assert_eq!(parsed["errorType"], expected[0]);
+    assert_eq!(parsed["errorMessage"], expected[1]);
+    let trace: Vec<_> =
+        parsed[trace_key].as_array().expect("a trace").iter().filter_map(|line| line.as_str()).collect();
+    let trace = trace.join("\n");
+    assert!(trace.contains(&expected[2]), "the trace has no {:?}: {trace}", expected[2]);
+    if subject.language == Language::Python {
+        assert!(!trace.contains("hearth_runtime"), "the trace shows the bootstrap: {trace}");
+    }
+}
+
+/// Replaces what differs from run to run: folders, request ids and times.
+fn in_words(text: &str, words: &[(String, String)]) -> String {
+    let mut text = text.to_owned();
+    for (from, to) in words {
+        text = text.replace(from, to);
+    }
+    for number in 0..4 {
+        text = text.replace(&request_id(number), &format!("{{id{number}}}"));
+    }
+    without_times(&text)
+}
+
+/// `2026-01-01T00:00:00.000Z` and `2026-01-01T00:00:00Z` become `{time}`.
+fn without_times(text: &str) -> String {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(found) = (0..rest.len()).find(|&at| {
+        rest.is_char_boundary(at)
+            && rest.as_bytes()[at..].len() >= SHAPE.len()
+            && rest.as_bytes()[at..].iter().zip(SHAPE).all(|(byte, shape)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                other => byte == other,
+            })
+    }) {
+        let after = &rest[found + SHAPE.len()..];
+        let fraction = after.find('Z').filter(|end| after[..*end].bytes().all(|b| b == b'.' || b.is_ascii_digit()));
+        out += &rest[..found];
+        out += "{time}";
+        rest = fraction.map_or(after, |end| &after[end + 1..]);
+    }
+    out + rest
+}
+
+/// A runtime process and what it writes.
+pub(crate) struct Process {
+    child: Child,
+    outputs: BTreeMap<&'static str, JoinHandle<Vec<u8>>>,
+}
+
+impl Process {
+    /// Starts the command, handing these descriptors over to it and to no other process.
+    pub(crate) fn start(mut command: Command, inherited: Vec<OwnedFd>, log: Option<OwnedFd>) -> Self {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        for descriptor in &inherited {
+            fcntl_setfd(descriptor.as_fd(), FdFlags::empty()).expect("clear close-on-exec");
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        drop(inherited);
+        drop(guard);
+        let mut child = child.expect("start the bootstrap");
+        let mut outputs = BTreeMap::new();
+        let stdout: OwnedFd = child.stdout.take().expect("stdout").into();
+        let stderr: OwnedFd = child.stderr.take().expect("stderr").into();
+        for (name, descriptor) in [("stdout", Some(stdout)), ("stderr", Some(stderr)), ("logs", log)] {
+            outputs.extend(descriptor.map(|descriptor| (name, std::thread::spawn(move || read_all(descriptor)))));
+        }
+        Self { child, outputs }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process ends without being hung up on: it is given a moment if its last answer was a failure, after
+    /// which some errors end it.
+    fn ends_soon(&mut self, answers: &[Answer]) -> bool {
+        let moments = if matches!(answers.last(), Some(Answer::Failure { .. })) { 15 } else { 5 };
+        for _ in 0..moments {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    fn wait(&mut self) -> i32 {
+        let started = std::time::Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status.code().unwrap_or(-1);
+            }
+            if started.elapsed() > PATIENCE {
+                self.child.kill().expect("kill");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn output(&mut self, name: &str) -> Vec<u8> {
+        self.outputs.remove(name).map(|reader| reader.join().expect("a reader")).unwrap_or_default()
+    }
+
+    fn stdout(&mut self) -> String {
+        String::from_utf8_lossy(&self.output("stdout")).into_owned()
+    }
+
+    fn stderr(&mut self) -> String {
+        String::from_utf8_lossy(&self.output("stderr")).into_owned()
+    }
+
+    fn logs(&mut self) -> Vec<Log> {
+        let mut decoder = Decoder::default();
+        decoder.feed(&self.output("logs"));
+        let mut logs = Vec::new();
+        while let Some(frame) = decoder.next().expect("log frames") {
+            logs.push((frame.level, String::from_utf8_lossy(&frame.message).into_owned()));
+        }
+        logs
+    }
+}
+
+fn read_all(descriptor: OwnedFd) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = std::fs::File::from(descriptor).read_to_end(&mut bytes);
+    bytes
+}

@@ -1,0 +1,179 @@
+//! A Runtime API just large enough for one runtime: it answers `next` when the case has an event, and notes what is posted.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use super::{ARN, Answer, Call, DEADLINE_MS, Init, Link, PATIENCE, Process, request_id};
+
+/// What the runtime did.
+enum Did {
+    AskedForNext,
+    Posted { path: String, error_type: String, body: Vec<u8> },
+    HungUp,
+}
+
+pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
+    let process = Process::start(command, Vec::new(), None);
+    let id = process.id();
+    let (did, seen) = sync_channel(16);
+    let (events, next) = sync_channel(16);
+    // Ends with the connection, or when the case drops its ends of the queues.
+    std::thread::spawn(move || serve(&listener, id, &did, &next));
+    (Box::new(Http { seen, events, waiting: false }), process)
+}
+
+struct Http {
+    seen: Receiver<Did>,
+    events: SyncSender<(usize, Call)>,
+    /// The runtime has asked for an event that was not yet sent.
+    waiting: bool,
+}
+
+impl Http {
+    fn next(&mut self) -> Did {
+        match self.seen.recv_timeout(PATIENCE) {
+            Ok(did) => did,
+            Err(RecvTimeoutError::Disconnected) => Did::HungUp,
+            Err(RecvTimeoutError::Timeout) => panic!("no answer"),
+        }
+    }
+}
+
+impl Link for Http {
+    fn init(&mut self) -> Init {
+        match self.next() {
+            Did::AskedForNext => {
+                self.waiting = true;
+                Init::Ready
+            }
+            Did::Posted { path, error_type, body } => {
+                assert_eq!(path, "/2018-06-01/runtime/init/error");
+                Init::Failed { error_type, document: body }
+            }
+            Did::HungUp => Init::Gone,
+        }
+    }
+
+    fn invoke(&mut self, number: usize, call: &Call) -> Answer {
+        if !self.waiting {
+            match self.next() {
+                Did::AskedForNext => {}
+                Did::HungUp => return Answer::Gone,
+                Did::Posted { path, .. } => panic!("expected a request for the next event, found a post to {path}"),
+            }
+        }
+        self.waiting = false;
+        self.events.send((number, call.clone())).expect("a server");
+        match self.next() {
+            Did::HungUp => Answer::Gone,
+            Did::AskedForNext => panic!("asked for the next event without answering this one"),
+            Did::Posted { path, error_type, body } => {
+                let base = format!("/2018-06-01/runtime/invocation/{}/", request_id(number));
+                match path.strip_prefix(&base) {
+                    Some("response") => Answer::Result(body),
+                    Some("error") => Answer::Failure { error_type, document: body },
+                    _ => panic!("posted to {path}"),
+                }
+            }
+        }
+    }
+
+    fn close(self: Box<Self>) {}
+}
+
+fn serve(listener: &TcpListener, process: u32, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) {
+    let Some(stream) = accept(listener, process) else {
+        let _ = did.send(Did::HungUp);
+        return;
+    };
+    stream.set_nonblocking(false).expect("blocking");
+    stream.set_nodelay(true).expect("no delay");
+    let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
+    while let Some(request) = read_request(&mut reader) {
+        let answered = match request {
+            (path, _, _) if path == "/2018-06-01/runtime/invocation/next" => {
+                let _ = did.send(Did::AskedForNext);
+                match events.recv() {
+                    Ok((number, call)) => send_event(&stream, number, &call),
+                    Err(_) => return,
+                }
+            }
+            (path, error_type, body) => {
+                let _ = did.send(Did::Posted { path, error_type, body });
+                let answer = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+                (&stream).write_all(answer.as_bytes())
+            }
+        };
+        if answered.is_err() {
+            break;
+        }
+    }
+    let _ = did.send(Did::HungUp);
+}
+
+/// The runtime's connection, unless it dies without making one.
+fn accept(listener: &TcpListener, process: u32) -> Option<TcpStream> {
+    listener.set_nonblocking(true).expect("non-blocking");
+    loop {
+        let dead = is_dead(process);
+        match listener.accept() {
+            Ok((stream, _)) => return Some(stream),
+            Err(_) if dead => return None,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+/// Gone, or a zombie that nobody has waited for yet.
+fn is_dead(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let (mut length, mut error_type) = (0, String::new());
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().ok()?,
+            "lambda-runtime-function-error-type" => error_type = value.trim().to_owned(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((path, error_type, body))
+}
+
+fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Result<()> {
+    let deadline = call.deadline_ms.unwrap_or(DEADLINE_MS).to_string();
+    let id = request_id(number);
+    let mut head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", call.event.len());
+    for (name, value) in [
+        ("Aws-Request-Id", id.as_str()),
+        ("Deadline-Ms", &deadline),
+        ("Invoked-Function-Arn", ARN),
+        ("Trace-Id", call.trace_id),
+        ("Client-Context", call.client_context),
+        ("Cognito-Identity", call.identity),
+        ("Aws-Tenant-Id", call.tenant_id),
+    ] {
+        if !value.is_empty() {
+            head += &format!("Lambda-Runtime-{name}: {value}\r\n");
+        }
+    }
+    stream.write_all((head + "\r\n").as_bytes())?;
+    stream.write_all(&call.event)
+}

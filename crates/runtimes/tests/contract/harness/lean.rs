@@ -1,0 +1,95 @@
+//! The server's end of the lean channel.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use hearth_runtimes::channel::{Decoder, FromRuntime, Invocation, invoke_head};
+use hearth_runtimes::{CHANNEL_FD_VARIABLE, TELEMETRY_FD_VARIABLE};
+
+use super::{ARN, Answer, Call, DEADLINE_MS, Init, Link, PATIENCE, Process, request_id};
+
+pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
+    let (ours, theirs) = UnixStream::pair().expect("a socket pair");
+    let (log, log_writer) = std::io::pipe().expect("a pipe");
+    ours.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let inherited: Vec<OwnedFd> = vec![theirs.into(), log_writer.into()];
+    command.env(CHANNEL_FD_VARIABLE, inherited[0].as_raw_fd().to_string());
+    command.env(TELEMETRY_FD_VARIABLE, inherited[1].as_raw_fd().to_string());
+    let process = Process::start(command, inherited, Some(log.into()));
+    (
+        Box::new(Lean {
+            stream: ours,
+            decoder: Decoder::new(64 << 20, 32 << 20),
+        }),
+        process,
+    )
+}
+
+struct Lean {
+    stream: UnixStream,
+    decoder: Decoder,
+}
+
+impl Lean {
+    /// The next frame, or `None` at the end of the stream.
+    fn next(&mut self) -> Option<FromRuntime> {
+        loop {
+            if let Some(frame) = self.decoder.next().expect("a well-formed frame") {
+                return Some(frame);
+            }
+            let mut bytes = [0; 65536];
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return None,
+                Ok(count) => self.decoder.feed(&bytes[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no answer: {error}"),
+            }
+        }
+    }
+}
+
+impl Link for Lean {
+    fn init(&mut self) -> Init {
+        match self.next() {
+            Some(FromRuntime::Ready) => Init::Ready,
+            Some(FromRuntime::InitError { error_type, body }) => Init::Failed {
+                error_type,
+                document: body.to_vec(),
+            },
+            None => Init::Gone,
+            Some(other) => panic!("expected READY or INIT_ERROR, found {other:?}"),
+        }
+    }
+
+    fn invoke(&mut self, number: usize, call: &Call) -> Answer {
+        let id = request_id(number);
+        let invocation = Invocation {
+            deadline_ms: call.deadline_ms.unwrap_or(DEADLINE_MS),
+            request_id: &id,
+            invoked_arn: ARN,
+            trace_id: call.trace_id,
+            client_context: call.client_context,
+            cognito_identity: call.identity,
+            tenant_id: call.tenant_id,
+        };
+        let mut frame = Vec::new();
+        invoke_head(&invocation, call.event.len(), &mut frame).expect("a frame");
+        frame.extend_from_slice(&call.event);
+        if self.stream.write_all(&frame).is_err() {
+            return Answer::Gone;
+        }
+        match self.next() {
+            Some(FromRuntime::Response { request_id, body }) if request_id == id => Answer::Result(body.to_vec()),
+            Some(FromRuntime::Error { request_id, error_type, body }) if request_id == id => Answer::Failure {
+                error_type,
+                document: body.to_vec(),
+            },
+            None => Answer::Gone,
+            Some(other) => panic!("expected RESPONSE or ERROR for {id}, found {other:?}"),
+        }
+    }
+
+    fn close(self: Box<Self>) {}
+}
