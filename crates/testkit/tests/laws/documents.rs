@@ -14,6 +14,35 @@ fn every_decision_is_linked() {
     }
 }
 
+/// The tables of operations that are served, and the page that says which are.
+#[test]
+fn every_served_operation_is_in_the_manual() {
+    let manual = std::fs::read_to_string(tree::root().join("docs/compatibility.md")).unwrap();
+    for table in ["crates/lambda/src/api/mod.rs", "crates/observe/src/api/mod.rs"] {
+        let sources = tree::files(&["mod.rs"]);
+        let source = sources.iter().find(|source| source.path == table).unwrap();
+        let operations: Vec<&str> = source.code().flat_map(|(_, code)| names(code)).collect();
+        assert!(operations.len() > 5, "{table} has no table of operations any more");
+        for operation in operations {
+            assert!(
+                manual.contains(&format!("`{operation}`")),
+                "docs/compatibility.md does not say that {operation} is served"
+            );
+        }
+    }
+}
+
+/// The string literals of a line that read like an operation's name.
+fn names(code: &str) -> impl Iterator<Item = &str> {
+    let is_name = |text: &&str| {
+        text.len() > 4
+            && !text.ends_with("Exception")
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    code.split('"').skip(1).step_by(2).filter(is_name)
+}
+
 #[test]
 fn links_lead_to_files() {
     let root = tree::root();
