@@ -33,12 +33,13 @@ class Server:
     """A server with a folder of its own. `start` and `stop` may alternate; the data stays.
 
     folder: where data, configuration and log lie; config: text of hearth.toml; env: variables
-    on top of ours, e.g. {"HEARTH_CONCURRENCY": "2"}.
+    on top of ours, e.g. {"HEARTH_CONCURRENCY": "2"}; program: the command that is Hearth, with what
+    stands before it.
     """
 
     all = []
 
-    def __init__(self, folder, config="", env=None, listen=None):
+    def __init__(self, folder, config="", env=None, listen=None, program=None):
         Server.all.append(self)
         self._log_mark = 0
         self.folder = Path(folder)
@@ -50,6 +51,7 @@ class Server:
         self.config_file = self.folder / "hearth.toml"
         self.config_file.write_text(config)
         self._env = env or {}
+        self._program = program or [hearth_binary()]
 
     @property
     def port(self):
@@ -77,7 +79,7 @@ class Server:
         """Starts the process and waits for nothing."""
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [hearth_binary(), "serve"], env=self.environment(), cwd=self.folder,
+                [*self._program, "serve"], env=self.environment(), cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
         return self
@@ -113,7 +115,7 @@ class Server:
     def run_to_end(self, *arguments, timeout_s=30):
         """Runs the program with this server's settings until it ends by itself."""
         return subprocess.run(
-            [hearth_binary(), *arguments], env=self.environment(), cwd=self.folder,
+            [*self._program, *arguments], env=self.environment(), cwd=self.folder,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s,
         )
 
