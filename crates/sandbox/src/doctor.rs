@@ -159,7 +159,10 @@ fn tmp(facts: &Facts) -> Mechanism {
         TmpKind::DiskImage => found(name, "a disk image of the configured size for each sandbox"),
         TmpKind::Memory => missing(
             name,
-            "the size holds, but /tmp is in memory and counts as such",
+            match &facts.tmp_problem {
+                Some(problem) => format!("the size holds, but /tmp is in memory and counts as such: {problem}"),
+                None => "the size holds, but /tmp is in memory and counts as such".to_owned(),
+            },
             "start as root with loop devices and mkfs.ext4 (package e2fsprogs), on a file system with O_TMPFILE",
         ),
     }

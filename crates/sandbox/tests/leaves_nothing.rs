@@ -160,6 +160,21 @@ async fn the_helper_cleans_up_behind_a_killed_server() {
 }
 
 #[tokio::test]
+async fn a_polite_signal_to_the_helper_is_for_the_server_to_obey() {
+    need_root!();
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start_server(folder.path());
+    let helper = helper_of(&server).to_string();
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        assert!(Command::new("/bin/kill").args([signal, &helper]).status().unwrap().success());
+    }
+    // Had it obeyed, it could not clean up now.
+    server.kill().unwrap();
+    server.wait().unwrap();
+    settles_at(folder.path(), &Traces::none()).await;
+}
+
+#[tokio::test]
 async fn a_killed_helper_takes_the_sandboxes_along_and_the_next_start_cleans_up() {
     need_root!();
     let folder = tempfile::tempdir().unwrap();

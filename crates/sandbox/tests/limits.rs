@@ -165,3 +165,34 @@ async fn a_cpu_quota_can_be_changed() {
     assert!(used < 0.3, "{used} s of CPU in 1 s with a quota of 0.1");
     sandbox.set_cpu_quota(None).unwrap();
 }
+
+#[tokio::test]
+async fn without_disk_images_tmp_is_in_memory_and_that_is_said() {
+    need_root!();
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    // A helper that sees something useless in the place of mkfs.ext4.
+    let helper = options.helper.path.display().to_string();
+    let script = format!("mount --bind /dev/null /usr/sbin/mkfs.ext4 && exec {helper}");
+    options.helper.path = "/usr/bin/unshare".into();
+    options.helper.args = ["--mount", "/bin/sh", "-c", &script].map(Into::into).to_vec();
+    let sandboxes = hearth_sandbox::Sandboxes::start(options).await.unwrap();
+    let quota = sandboxes.mechanisms().iter().find(|mechanism| mechanism.name == "disk quota of /tmp").unwrap();
+    assert!(!quota.in_force && quota.detail.contains("in memory") && quota.detail.contains("mkfs.ext4"), "{quota:?}");
+    let service = Service { sandboxes, folder };
+    let script = "import errno\n\
+        try: open('/tmp/big', 'wb').write(b'x' * (80 << 20)); print('fits')\n\
+        except OSError as e: print(errno.errorcode[e.errno])";
+    let done = service.run_with(python(script), |spec| spec.limits = Limits::new(256 * MIB)).await;
+    assert_eq!(done.output, "ENOSPC\n");
+}
+
+#[tokio::test]
+async fn the_largest_tmp_can_be_had() {
+    need_root!();
+    let service = service().await;
+    let script = "import os; s = os.statvfs('/tmp'); print(s.f_bavail * s.f_frsize >> 20)";
+    let done = service.run_with(python(script), |spec| spec.tmp_bytes = 10_240 * MIB).await;
+    let mebibytes: u64 = done.output.trim().parse().unwrap();
+    assert!((10_200..10_400).contains(&mebibytes), "{mebibytes}");
+}

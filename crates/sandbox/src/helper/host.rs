@@ -1,17 +1,25 @@
 //! What the helper found on this host and decided to use.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use rustix::mount::{MountPropagationFlags, mount_change};
+
 use crate::cgroup::{Cgroups, Layout};
+use crate::error::SetupError;
 use crate::net::Nat;
 use crate::protocol::HelperOptions;
 use crate::seccomp::{self, Filter};
 use crate::spec::{Level, Network, UID_RANGE};
+use crate::sys::{self, Fork};
 use crate::tmp_volume::{self, TmpKind};
+
+/// Enough for a file system to be made.
+const TRIAL_BYTES: u64 = 4 << 20;
 
 /// How long a new helper waits for the one before it, which may still be cleaning up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) level: Level,
     pub(crate) layout: Layout,
     pub(crate) tmp: TmpKind,
+    /// Why a disk image was tried for `/tmp`, and did not work.
+    pub(crate) tmp_problem: Option<String>,
     pub(crate) network: Network,
 }
 
@@ -33,6 +43,7 @@ impl Facts {
             level,
             layout: Layout::detect(),
             tmp: tmp_kind(level, state_dir),
+            tmp_problem: None,
             network,
         }
     }
@@ -83,6 +94,9 @@ impl Host {
         }
         let mount_point = options.state_dir.join("root");
         make_private_dir(&mount_point)?;
+        if facts.tmp == TmpKind::DiskImage {
+            try_disk_image(&mut facts, &options.state_dir, &mount_point);
+        }
         let cgroups = match facts.level {
             Level::Root => Some(Cgroups::prepare(facts.layout.clone(), &options.cgroup_parent)?),
             Level::User => None,
@@ -109,6 +123,40 @@ impl Host {
             nat.remove();
         }
         let _ = fs::remove_dir(&self.mount_point);
+    }
+}
+
+/// Mounts a small disk image once, in a process and a mount namespace that end with it: containers may have loop
+/// devices to see and not to use.
+fn try_disk_image(facts: &mut Facts, state_dir: &Path, mount_point: &Path) {
+    if let Err(problem) = mount_disk_image_aside(state_dir, mount_point) {
+        facts.tmp = TmpKind::Memory;
+        facts.tmp_problem = Some(problem);
+    }
+}
+
+fn mount_disk_image_aside(state_dir: &Path, mount_point: &Path) -> Result<(), String> {
+    let (mut report, mut problem) = std::io::pipe().map_err(|error| error.to_string())?;
+    match sys::fork(libc::CLONE_NEWNS, None).map_err(|errno| errno.to_string())? {
+        Fork::Child => sys::run_child(|| {
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            let mounted = mount_change("/", private).map_err(|errno| SetupError::PrivateMounts(errno.into()));
+            let tried = mounted
+                .and_then(|()| tmp_volume::mount_fresh(TmpKind::DiskImage, state_dir, TRIAL_BYTES, None, mount_point));
+            let told = tried.map_or_else(|error| problem.write_all(error.to_string().as_bytes()), Ok);
+            i32::from(told.is_err())
+        }),
+        Fork::Parent { .. } => {
+            drop(problem);
+            let mut text = String::new();
+            let read = report.read_to_string(&mut text);
+            let _ = sys::reap_blocking();
+            match (read, text.is_empty()) {
+                (Ok(_), true) => Ok(()),
+                (Ok(_), false) => Err(text),
+                (Err(error), _) => Err(error.to_string()),
+            }
+        }
     }
 }
 

@@ -156,9 +156,16 @@ struct Ready {
     slots: Vec<u32>,
 }
 
+/// Tells of ended children. Polite signals are blocked for good: a service manager sends them to the helper as well,
+/// while the server, which is what they mean, still finishes its work in the sandboxes.
 fn child_signals() -> io::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    mask.add(Signal::SIGCHLD);
-    mask.thread_block()?;
-    Ok(SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
+    let mut polite = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        polite.add(signal);
+    }
+    polite.thread_block()?;
+    let mut ended = SigSet::empty();
+    ended.add(Signal::SIGCHLD);
+    ended.thread_block()?;
+    Ok(SignalFd::with_flags(&ended, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
