@@ -162,8 +162,7 @@ impl Drop for Hearth {
 
 fn zipped(source: &Source) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(source.file, SimpleFileOptions::default().unix_permissions(0o644))
-        .map_err(io::Error::other)?;
+    zip.start_file(source.file, SimpleFileOptions::default().unix_permissions(0o644)).map_err(io::Error::other)?;
     zip.write_all(source.code.as_bytes())?;
     Ok(zip.finish().map_err(io::Error::other)?.into_inner())
 }

@@ -156,11 +156,7 @@ fn beside(options: &Options, cache: &std::path::Path) -> io::Result<()> {
 }
 
 fn latency_row(name: &str, sample: &Sample, per_second: Option<f64>) {
-    let mut text = format!(
-        "p50 {:>9}   p99 {:>9}",
-        millis(sample.percentile(50)),
-        millis(sample.percentile(99))
-    );
+    let mut text = format!("p50 {:>9}   p99 {:>9}", millis(sample.percentile(50)), millis(sample.percentile(99)));
     if let Some(per_second) = per_second {
         text.push_str(&format!("   {per_second:>8.0} /s"));
     }

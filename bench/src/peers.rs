@@ -88,12 +88,7 @@ fn port() -> io::Result<String> {
 
 fn started(mut command: Command, name: &'static str, address: String, path: &str) -> io::Result<Peer> {
     use std::os::unix::process::CommandExt;
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()?;
     let peer = Peer {
         name,
         request: request("POST", path, &address, EVENT),

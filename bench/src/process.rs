@@ -34,9 +34,7 @@ fn field(pid: u32, index: usize) -> Option<u32> {
 
 /// Processor time used so far, in ticks of 10 ms.
 pub(crate) fn cpu_ticks(pids: &[u32]) -> u64 {
-    pids.iter()
-        .map(|pid| u64::from(field(*pid, 11).unwrap_or(0)) + u64::from(field(*pid, 12).unwrap_or(0)))
-        .sum()
+    pids.iter().map(|pid| u64::from(field(*pid, 11).unwrap_or(0)) + u64::from(field(*pid, 12).unwrap_or(0))).sum()
 }
 
 /// Memory in KiB, shared pages counted in parts.

@@ -63,9 +63,7 @@ impl Clock {
 #[allow(clippy::disallowed_methods)] // The one place that reads it.
 fn system_now_micros() -> i64 {
     // A clock before 1970 reads as 1970: nothing useful can be done with it.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -28,11 +28,7 @@ pub fn start(filter: &str, style: LogStyle) -> Result<(), String> {
     };
     let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error here means that a subscriber is set already: a test started it.
-    let _ = if human {
-        base.with_target(false).try_init()
-    } else {
-        base.json().flatten_event(true).try_init()
-    };
+    let _ = if human { base.with_target(false).try_init() } else { base.json().flatten_event(true).try_init() };
     log_panics();
     Ok(())
 }
