@@ -11,4 +11,6 @@ sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 
 from hearth_runtime import main
 
-main.run()
+# `multiprocessing` runs this file again, under another name, in the processes that it spawns.
+if __name__ == "__main__":
+    main.run()

@@ -77,7 +77,7 @@ class Frames:
 
     def _renew_lock(self):
         """A fork may happen while another thread writes; the child's copy of its lock would never be released."""
-        self._lock = RLock()
+        self.lock = RLock()
 
     def log(self, text, kind=LINE):
         self.write(kind, text.encode("utf-8", "backslashreplace"))
@@ -87,7 +87,7 @@ class Frames:
 
     def write(self, kind, message):
         frame = kind + len(message).to_bytes(4, "big") + (time.time_ns() // 1000).to_bytes(8, "big") + message
-        with self._lock:
+        with self.lock:
             try:
                 sent = os.write(self._descriptor, frame)
                 while sent < len(frame):
@@ -130,7 +130,8 @@ class _Lines(io.BufferedIOBase):
         if end == len(data) and end and not self._partial:
             self._frames.write(LINE, data)
         else:
-            self._split(data, end)
+            with self._frames.lock:
+                self._split(data, end)
         return len(data)
 
     def _split(self, data, end):
@@ -154,4 +155,5 @@ class _Lines(io.BufferedIOBase):
         except ValueError:
             pass  # The function closed it.
         if self._partial:
-            self._emit()
+            with self._frames.lock:
+                self._emit()

@@ -3,6 +3,10 @@
 //!
 //! More interpreters can be named in `HEARTH_TEST_INTERPRETERS`, a colon-separated list of folders.
 
+// A test may state what it takes for granted, in its helpers too.
+#![allow(clippy::expect_used)]
+
+mod examples;
 mod harness;
 mod node;
 mod python;

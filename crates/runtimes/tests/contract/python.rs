@@ -462,6 +462,13 @@ fn threads_and_child_processes_work() {
     python(code).call("{}").returns(0, "[true, 0, [1]]").logs(&[(None, "from the child\n")]).check();
 }
 
+#[test]
+fn spawned_processes_do_not_start_the_runtime_again() {
+    let code = "import multiprocessing, work\ndef handler(event, context):\n    spawn = multiprocessing.get_context('spawn')\n\
+        \x20   p = spawn.Process(target=work.run)\n    p.start()\n    p.join()\n    return p.exitcode\n";
+    python(code).file("work.py", "import os\ndef run():\n    os._exit(9)\n").call("{}").returns(0, "9").check();
+}
+
 // ---- Logs -----------------------------------------------------------------------------------------------------------
 
 #[test]

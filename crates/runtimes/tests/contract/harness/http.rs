@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::{ARN, Answer, Call, DEADLINE_MS, Init, Link, PATIENCE, Process, request_id};
 
+const ACCEPTED: &str =
+    "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+
 /// What the runtime did.
 enum Did {
     AskedForNext,
@@ -88,38 +91,42 @@ impl Link for Http {
 }
 
 fn serve(listener: &TcpListener, process: u32, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) {
-    let Some(stream) = accept(listener, process) else {
-        let _ = did.send(Did::HungUp);
-        return;
-    };
-    stream.set_nonblocking(false).expect("blocking");
-    stream.set_nodelay(true).expect("no delay");
-    let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
-    while let Some(request) = read_request(&mut reader) {
-        let answered = match request {
-            (path, _, _) if path == "/2018-06-01/runtime/invocation/next" => {
-                let _ = did.send(Did::AskedForNext);
-                match events.recv() {
-                    Ok((number, call)) => send_event(&stream, number, &call),
-                    Err(_) => return,
-                }
-            }
-            (path, error_type, body) => {
-                let _ = did.send(Did::Posted { path, error_type, body });
-                let answer = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
-                (&stream).write_all(answer.as_bytes())
-            }
-        };
-        if answered.is_err() {
+    listener.set_nonblocking(true).expect("non-blocking");
+    while let Some(stream) = accept(listener, process) {
+        if converse(&stream, did, events).is_none() {
             break;
         }
     }
     let _ = did.send(Did::HungUp);
 }
 
-/// The runtime's connection, unless it dies without making one.
+/// Answers the requests of one connection; `None` when the case is over.
+fn converse(stream: &TcpStream, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) -> Option<()> {
+    stream.set_nonblocking(false).expect("blocking");
+    stream.set_nodelay(true).expect("no delay");
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_request(&mut reader) {
+        let answered = match request {
+            (path, _, _) if path == "/2018-06-01/runtime/invocation/next" => {
+                let _ = did.send(Did::AskedForNext);
+                let (number, call) = events.recv().ok()?;
+                send_event(stream, number, &call)
+            }
+            (path, error_type, body) => {
+                let _ = did.send(Did::Posted { path, error_type, body });
+                let mut stream = stream;
+                stream.write_all(ACCEPTED.as_bytes())
+            }
+        };
+        if answered.is_err() {
+            break;
+        }
+    }
+    Some(())
+}
+
+/// The runtime's next connection, unless it dies without making one.
 fn accept(listener: &TcpListener, process: u32) -> Option<TcpStream> {
-    listener.set_nonblocking(true).expect("non-blocking");
     loop {
         let dead = is_dead(process);
         match listener.accept() {
@@ -136,7 +143,7 @@ fn is_dead(process: u32) -> bool {
     status.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let path = line.split(' ').nth(1)?.to_owned();
