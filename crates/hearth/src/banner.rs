@@ -61,7 +61,7 @@ fn try_next(config: &Config, summary: &Summary) -> Vec<String> {
     let mut lines = vec!["Try next, in a second terminal at the root of the repository:".to_owned(), String::new()];
     lines.extend(exports);
     lines.extend([
-        format!("  python3 -m zipfile -c {PACKAGE} {EXAMPLE}/*"),
+        format!("  python3 -m zipfile -c {PACKAGE} {EXAMPLE}/app.py"),
         format!(
             "  aws lambda create-function --function-name hello-python --runtime {python} --handler app.handler \\"
         ),
