@@ -26,13 +26,13 @@ use crate::spec::{Bind, ExitStatus, Level, Limits, Link, Mechanism, Network, Sma
 pub(crate) struct HelperOptions {
     pub(crate) state_dir: PathBuf,
     pub(crate) cgroup_parent: String,
-    pub(crate) uid_base: u32,
+    pub(crate) uid_base: Option<u32>,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) pool_size: usize,
     pub(crate) tmp_bytes: u64,
     pub(crate) network: Network,
-    pub(crate) nat_network: Ipv4Addr,
+    pub(crate) nat_network: Option<Ipv4Addr>,
     pub(crate) without_cgroup_v2: bool,
 }
 

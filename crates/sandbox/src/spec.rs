@@ -67,8 +67,9 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// The name of the cgroup under which all sandboxes live: one per running server on a host.
     pub cgroup_parent: String,
-    /// First host user and group id of the sandboxes' ranges, see [`UID_RANGE`]. No other server's may overlap.
-    pub uid_base: u32,
+    /// First host user and group id of the sandboxes' ranges, see [`UID_RANGE`]. `None` claims an area that no other
+    /// server on this host uses.
+    pub uid_base: Option<u32>,
     /// User id inside every sandbox.
     pub uid: u32,
     /// Group id inside every sandbox.
@@ -78,9 +79,9 @@ pub struct Options {
     /// Size of `/tmp` in prepared slots, until demand shows another size.
     pub tmp_bytes: u64,
     pub network: Network,
-    /// The network (of which the first two bytes count) that sandboxes get addresses from with [`Network::Nat`]. It
-    /// must be unused on the host, and no other server's may overlap.
-    pub nat_network: Ipv4Addr,
+    /// The network (of which the first two bytes count) that sandboxes get addresses from with [`Network::Nat`].
+    /// `None` claims one that no other server on this host uses.
+    pub nat_network: Option<Ipv4Addr>,
     /// [`crate::Sandboxes::start`] refuses when the host offers less.
     pub min_level: Level,
     /// For tests: as on a host that has only cgroup v1.
@@ -89,8 +90,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults. The cgroup's name and the user ids are derived from `state_dir`, so that two servers with two
-    /// folders do not meet.
+    /// The defaults. The cgroup's name is derived from `state_dir`, so that two servers with two folders do not meet.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         let state_dir = state_dir.into();
         let hash = fnv1a(state_dir.as_os_str().as_encoded_bytes());
@@ -98,24 +98,18 @@ impl Options {
             helper: HelperProgram::default(),
             cgroup_parent: format!("hearth-{:016x}", hash),
             state_dir,
-            uid_base: FIRST_UID + (hash % UID_AREAS) as u32 * UID_AREA,
+            uid_base: None,
             uid: 993,
             gid: 990,
             pool_size: 4,
             tmp_bytes: 512 << 20,
             network: Network::Loopback,
-            nat_network: Ipv4Addr::new(10, 192 + (hash % UID_AREAS) as u8, 0, 0),
+            nat_network: None,
             min_level: Level::User,
             without_cgroup_v2: false,
         }
     }
 }
-
-/// Above what systemd hands to containers (524288..0x70000000); the areas end below the signed 32-bit edge.
-const FIRST_UID: u32 = 0x7000_0000;
-/// User ids of one server: 4,096 sandboxes.
-const UID_AREA: u32 = 4096 * UID_RANGE;
-const UID_AREAS: u64 = 63;
 
 /// FNV-1a: a name, not a secret; it only has to stay the same between two starts.
 fn fnv1a(bytes: &[u8]) -> u64 {

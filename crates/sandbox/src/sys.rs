@@ -143,6 +143,12 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Whether this network namespace has an interface of that name.
+pub(crate) fn has_interface(name: &CStr) -> bool {
+    // SAFETY: the name is a NUL-terminated string that outlives the call.
+    unsafe { libc::if_nametoindex(name.as_ptr()) != 0 }
+}
+
 /// The number of a free loop device.
 pub(crate) fn free_loop_device(control: BorrowedFd<'_>) -> Result<u32, Errno> {
     const LOOP_CTL_GET_FREE: u64 = 0x4C82;

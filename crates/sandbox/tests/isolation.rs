@@ -259,7 +259,7 @@ async fn set_user_id_programs_have_no_effect() {
 async fn two_sandboxes_have_different_users_outside() {
     need_root!();
     let service = service().await;
-    let first = options(service.folder.path()).uid_base;
+    let ours = options(service.folder.path()).cgroup_parent;
     let mut live = Vec::new();
     for _ in 0..2 {
         live.push(service.create(spec(sh("sleep 60"))).await.unwrap());
@@ -267,9 +267,10 @@ async fn two_sandboxes_have_different_users_outside() {
     let owners: std::collections::HashSet<u32> = std::fs::read_dir("/proc")
         .unwrap()
         .flatten()
-        .filter_map(|entry| std::fs::metadata(entry.path()).ok())
-        .map(|meta| std::os::unix::fs::MetadataExt::uid(&meta))
-        .filter(|uid| (first..first + 4096 * 1024).contains(uid) && (uid - first) % 1024 == 993)
+        .map(|entry| entry.path())
+        .filter(|path| std::fs::read_to_string(path.join("cgroup")).is_ok_and(|text| text.contains(&ours)))
+        .filter_map(|path| Some(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).ok()?)))
+        .filter(|uid| *uid >= 0x7000_0000 && uid % 1024 == 993)
         .collect();
     assert_eq!(owners.len(), 2, "{owners:?}");
 }

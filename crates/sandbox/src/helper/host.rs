@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use rustix::mount::{MountPropagationFlags, mount_change};
 
+use super::area::Area;
 use crate::cgroup::{Cgroups, Layout};
 use crate::error::SetupError;
 use crate::net::Nat;
 use crate::protocol::HelperOptions;
 use crate::seccomp::{self, Filter};
-use crate::spec::{Level, Network, UID_RANGE};
+use crate::spec::{Level, Network};
 use crate::sys::{self, Fork};
 use crate::tmp_volume::{self, TmpKind};
 
@@ -71,6 +72,9 @@ fn tmp_kind(level: Level, state_dir: &Path) -> TmpKind {
 pub(super) struct Host {
     pub(super) options: HelperOptions,
     pub(super) facts: Facts,
+    /// First host id of the first slot.
+    pub(super) first_id: u32,
+    _area: Option<Area>,
     /// The helper's user and group id.
     pub(super) ids: (u32, u32),
     /// None where no cgroup can be made.
@@ -102,9 +106,15 @@ impl Host {
             Level::User => None,
         };
         facts.layout = cgroups.as_ref().map(|cgroups| cgroups.layout().clone()).unwrap_or_default();
-        let nat = prepare_nat(&options, facts.level)?;
+        let area = match facts.level {
+            Level::Root => Some(Area::claim(&options.state_dir)?),
+            Level::User => None,
+        };
         Ok(Self {
-            nat,
+            nat: prepare_nat(&options, area.as_ref())?,
+            // At the user level there is but one id to be had.
+            first_id: options.uid_base.or(area.as_ref().map(Area::first_id)).unwrap_or_default(),
+            _area: area,
             ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
             seccomp: Rc::new(seccomp::compile()?),
             options,
@@ -160,15 +170,14 @@ fn mount_disk_image_aside(state_dir: &Path, mount_point: &Path) -> Result<(), St
     }
 }
 
-fn prepare_nat(options: &HelperOptions, level: Level) -> Result<Option<Rc<Nat>>, String> {
+fn prepare_nat(options: &HelperOptions, area: Option<&Area>) -> Result<Option<Rc<Nat>>, String> {
     if options.network == Network::Loopback {
         return Ok(None);
     }
-    if level == Level::User {
+    let Some(area) = area else {
         return Err("network mode nat needs root: start the server as root, or configure loopback".to_owned());
-    }
-    // The user ids are this server's alone; so is what is named after them.
-    let nat = Nat::new(options.nat_network, options.uid_base / UID_RANGE);
+    };
+    let nat = Nat::new(options.nat_network.unwrap_or(area.network()));
     nat.prepare()?;
     Ok(Some(Rc::new(nat)))
 }

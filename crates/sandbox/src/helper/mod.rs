@@ -3,6 +3,7 @@
 //! Single-threaded, one loop around `poll`. It does nothing slow itself: what takes time happens in the slots, which
 //! are its children. It ends, with everything it made, when the server's socket closes.
 
+mod area;
 mod host;
 mod lease;
 mod slots;

@@ -256,11 +256,13 @@ impl Slots {
         }
     }
 
-    /// Removes the groups of ended slots, and with them the last trace.
+    /// Removes the groups of ended slots and waits for their links to go: the last traces.
     fn sweep(&mut self) {
         let outbox = &mut self.outbox;
+        let nat = self.host.nat.as_deref();
         self.slots.retain(|number, slot| {
-            let keep = slot.state != State::Ended || !slot.remove_groups();
+            let gone = |slot: &Slot| slot.remove_groups() && nat.is_none_or(|nat| nat.is_gone(*number));
+            let keep = slot.state != State::Ended || !gone(slot);
             if !keep {
                 outbox.push((FromHelper::Gone { slot: *number }, Vec::new()));
             }
@@ -329,7 +331,7 @@ impl Slot {
                 state_dir: host.options.state_dir.clone(),
                 tmp: host.facts.tmp,
                 tmp_bytes,
-                first_id: host.options.uid_base + number * UID_RANGE,
+                first_id: host.first_id + number * UID_RANGE,
                 nat: host.nat.clone().map(|nat| (nat, number)),
                 host_ids: host.ids,
                 uid: host.options.uid,

@@ -28,13 +28,13 @@ pub(crate) struct Nat {
 }
 
 impl Nat {
-    /// `id` tells this server's links and table from those of others on the host.
-    pub(crate) fn new(network: Ipv4Addr, id: u32) -> Self {
+    /// No other server on this host may use the network: links and table are named after it.
+    pub(crate) fn new(network: Ipv4Addr) -> Self {
         let [first, second, ..] = network.octets();
         Self {
             network: [first, second],
             // An interface's name has at most 15 bytes, and a slot's number up to five.
-            prefix: format!("hs{id:07x}-"),
+            prefix: format!("hs{first}x{second}-"),
         }
     }
 
@@ -51,6 +51,12 @@ impl Nat {
     pub(crate) fn remove(&self) {
         // Without a table there is nothing to remove.
         let _ = filter::remove(self);
+    }
+
+    /// The kernel takes a link away some time after the last process of its sandbox is gone; until then its name and
+    /// addresses are taken.
+    pub(crate) fn is_gone(&self, slot: u32) -> bool {
+        crate::sys::c_string(self.host_end(slot).as_ref()).is_ok_and(|name| !crate::sys::has_interface(&name))
     }
 
     fn table(&self) -> &str {
@@ -96,9 +102,9 @@ mod tests {
 
     #[test]
     fn names_fit_and_addresses_are_neighbours() {
-        let nat = Nat::new(Ipv4Addr::new(10, 213, 0, 0), 0x0fff_ffff);
+        let nat = Nat::new(Ipv4Addr::new(213, 213, 0, 0));
         assert!(nat.host_end(32767).len() <= 15);
-        assert_eq!(nat.addresses(300).unwrap(), (Ipv4Addr::new(10, 213, 2, 88), Ipv4Addr::new(10, 213, 2, 89)));
+        assert_eq!(nat.addresses(300).unwrap(), (Ipv4Addr::new(213, 213, 2, 88), Ipv4Addr::new(213, 213, 2, 89)));
         assert!(nat.addresses(32768).is_err());
     }
 
