@@ -18,7 +18,10 @@ const PACKAGED: [(&str, &str, &str); 7] = [
 
 /// How to install what this runtime needs; `None` where nothing would help.
 pub(crate) fn install(definition: &Definition) -> Option<String> {
-    command(definition, codename(&std::fs::read_to_string(Path::new("/etc/os-release")).unwrap_or_default()))
+    let os_release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    // The distribution's package is no help where another Node.js has its place already.
+    let taken = definition.language == Language::Node && Path::new("/usr/bin/node").exists();
+    command(definition, codename(&os_release).filter(|_| !taken))
 }
 
 fn codename(os_release: &str) -> Option<&str> {

@@ -16,23 +16,38 @@ function ofEnvironment() {
   };
 }
 
-// `running` is null where handlers answer by their promise alone; else the context can settle it too.
+// `running` is null where handlers answer by their promise alone (Node.js 24 and later); else the context can settle it
+// too. The order of the fields is what functions print and compare, and differs between the two.
 function makeContext(call, running) {
   fixed ??= ofEnvironment();
-  const context = running === null ? {} : settlers(running);
-  context.functionVersion = fixed.functionVersion;
-  context.functionName = fixed.functionName;
-  context.memoryLimitInMB = fixed.memoryLimitInMB;
-  context.logGroupName = fixed.logGroupName;
-  context.logStreamName = fixed.logStreamName;
-  context.clientContext = parsed(call.clientContext, 'ClientContext');
-  context.identity = parsed(call.identity, 'CognitoIdentity');
-  context.invokedFunctionArn = call.arn;
-  context.awsRequestId = call.requestId;
-  context.tenantId = call.tenantId || undefined;
+  return running === null ? ofToday(call) : Object.assign(settlers(running), fixed, ofCall(call));
+}
+
+function ofToday(call) {
+  const { getRemainingTimeInMillis, ...told } = ofCall(call);
+  const { functionName, functionVersion, memoryLimitInMB, logGroupName, logStreamName } = fixed;
+  return {
+    ...told,
+    xRayTraceId: call.traceId || undefined,
+    getRemainingTimeInMillis,
+    functionName,
+    functionVersion,
+    memoryLimitInMB,
+    logGroupName,
+    logStreamName,
+  };
+}
+
+function ofCall(call) {
   const deadlineMs = call.deadlineMs;
-  context.getRemainingTimeInMillis = () => deadlineMs - Date.now();
-  return context;
+  return {
+    clientContext: parsed(call.clientContext, 'ClientContext'),
+    identity: parsed(call.identity, 'CognitoIdentity'),
+    invokedFunctionArn: call.arn,
+    awsRequestId: call.requestId,
+    tenantId: call.tenantId || undefined,
+    getRemainingTimeInMillis: () => deadlineMs - Date.now(),
+  };
 }
 
 function settlers(running) {

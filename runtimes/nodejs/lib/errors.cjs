@@ -5,11 +5,15 @@
 const { types } = require('util');
 const { NODE_MAJOR } = require('./versions.cjs');
 
-class RuntimeError extends Error {}
-
 // Errors that the runtime itself names. Their names are part of Lambda's contract.
 function named(name) {
-  const kind = class extends RuntimeError {};
+  const kind = class extends Error {
+    constructor(message) {
+      super(message);
+      // An own name shows in the log, as it does since Node.js 24.
+      if (NODE_MAJOR >= 24) this.name = kind.prototype.name;
+    }
+  };
   Object.defineProperty(kind, 'name', { value: name });
   Object.defineProperty(kind.prototype, 'name', { value: 'Runtime.' + name, writable: true, configurable: true });
   return kind;
@@ -74,8 +78,9 @@ function describe(error) {
   }
 }
 
-// Errors of another realm (a `vm` context) and look-alikes of libraries count too.
+// Before Node.js 24, errors of another realm (a `vm` context) and look-alikes of libraries counted too.
 function isError(value) {
+  if (value instanceof Error || NODE_MAJOR >= 24) return value instanceof Error;
   if (types.isNativeError(value)) return true;
   return Boolean(
     value &&

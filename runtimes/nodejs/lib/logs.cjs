@@ -110,7 +110,8 @@ function jsonRecord(level, now, message, more) {
     }
   }
   record.message = util.format(message, ...more);
-  const error = [message, ...more].find((value) => value instanceof Error);
+  // Since Node.js 24, an error that comes first is no more than a part of the message.
+  const error = (NODE_MAJOR >= 24 ? more : [message, ...more]).find((value) => value instanceof Error);
   if (error !== undefined) Object.assign(record, ofError(error, []));
   return JSON.stringify(record);
 }

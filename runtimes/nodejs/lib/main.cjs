@@ -9,7 +9,8 @@ const { Invocations } = require('./invocations.cjs');
 const { loadHandler } = require('./loader.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
 
-// What becomes of the process when nobody catches an error.
+// What becomes of the process when nobody catches an error. (The client that AWS published for Node.js 24 leaves this to
+// Node, whose message reaches no invoker; here every version reports what happened.)
 const EXIT_UNCAUGHT = 129;
 const EXIT_REJECTED = 128;
 const EXIT_FAILED_INIT = NODE_MAJOR >= 24 ? 1 : EXIT_UNCAUGHT;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hearth_runtimes::telemetry::{Decoder, Level};
 use hearth_runtimes::{
@@ -165,6 +165,8 @@ pub(crate) struct Case {
     variables: Vec<(&'static str, String)>,
     calls: Vec<Call>,
     applies: fn(u64) -> bool,
+    /// The process is expected to end by itself after the last answer.
+    ends: bool,
     expectations: Vec<Expectation>,
 }
 
@@ -177,6 +179,7 @@ impl Case {
             variables: Vec::new(),
             calls: Vec::new(),
             applies: |_| true,
+            ends: false,
             expectations: Vec::new(),
         }
     }
@@ -257,7 +260,8 @@ impl Case {
     }
 
     /// The process ended by itself with this status.
-    pub(crate) fn exits(self, status: i32) -> Self {
+    pub(crate) fn exits(mut self, status: i32) -> Self {
+        self.ends = true;
         self.expect(move |_, seen| assert_eq!(seen.exit, Some(status)))
     }
 
@@ -315,7 +319,7 @@ impl Case {
                 }
             }
         }
-        let by_itself = init != Init::Ready || answers.contains(&Answer::Gone) || process.ends_soon(&answers);
+        let by_itself = init != Init::Ready || answers.contains(&Answer::Gone) || process.has_ended(self.ends);
         if !by_itself {
             link.close();
         }
@@ -486,21 +490,22 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether the process ends without being hung up on: it is given a moment if its last answer was a failure, after
-    /// which some errors end it.
-    fn ends_soon(&mut self, answers: &[Answer]) -> bool {
-        let moments = if matches!(answers.last(), Some(Answer::Failure { .. })) { 15 } else { 5 };
-        for _ in 0..moments {
+    /// Whether the process has ended without being hung up on. Where it is expected to, it is given time.
+    fn has_ended(&mut self, expected: bool) -> bool {
+        let started = Instant::now();
+        loop {
             if self.child.try_wait().is_ok_and(|status| status.is_some()) {
                 return true;
             }
+            if !expected || started.elapsed() > PATIENCE {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
-        false
     }
 
     fn wait(&mut self) -> i32 {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a status") {
                 return status.code().unwrap_or(-1);

@@ -214,20 +214,29 @@ fn node_24_has_no_callbacks() {
 fn the_context_has_every_field() {
     let call = Call {
         event: b"{}".to_vec(),
+        trace_id: "Root=1",
         client_context: "{\"custom\":{\"a\":\"\u{e9}\"}}",
         identity: "{\"cognitoIdentityId\":\"ci\",\"cognitoIdentityPoolId\":\"pi\"}",
         tenant_id: "blue",
         ..Call::default()
     };
     let code = "exports.handler = async (event, context) => { const { callbackWaitsForEmptyEventLoop, ...rest } = context; return rest; };";
-    let expected = format!(
-        "{{\"functionVersion\":\"$LATEST\",\"functionName\":\"f\",\"memoryLimitInMB\":\"128\",\
-         \"logGroupName\":\"/aws/lambda/f\",\"logStreamName\":\"2026/01/01/[$LATEST]00000000000000000000000000000000\",\
-         \"clientContext\":{{\"custom\":{{\"a\":\"é\"}}}},\"identity\":{{\"cognitoIdentityId\":\"ci\",\"cognitoIdentityPoolId\":\"pi\"}},\
-         \"invokedFunctionArn\":\"{ARN}\",\"awsRequestId\":\"{}\",\"tenantId\":\"blue\"}}",
+    let logs =
+        "\"logGroupName\":\"/aws/lambda/f\",\"logStreamName\":\"2026/01/01/[$LATEST]00000000000000000000000000000000\"";
+    let told = format!(
+        "\"clientContext\":{{\"custom\":{{\"a\":\"é\"}}}},\
+         \"identity\":{{\"cognitoIdentityId\":\"ci\",\"cognitoIdentityPoolId\":\"pi\"}},\
+         \"invokedFunctionArn\":\"{ARN}\",\"awsRequestId\":\"{}\",\"tenantId\":\"blue\"",
         request_id(0)
     );
-    node(code).call_with(call).returns(0, &expected).check();
+    let before_24 =
+        format!("{{\"functionVersion\":\"$LATEST\",\"functionName\":\"f\",\"memoryLimitInMB\":\"128\",{logs},{told}}}");
+    let since_24 = format!(
+        "{{{told},\"xRayTraceId\":\"Root=1\",\"functionName\":\"f\",\"functionVersion\":\"$LATEST\",\
+         \"memoryLimitInMB\":\"128\",{logs}}}"
+    );
+    node(code).on(|major| major < 24).call_with(call.clone()).returns(0, &before_24).check();
+    node(code).on(|major| major >= 24).call_with(call).returns(0, &since_24).check();
 }
 
 #[test]
@@ -424,7 +433,6 @@ fn errors_are_reported_however_they_are_raised() {
         ("new (class Foo extends Error {})('foo')", "Error", "foo", ""),
         ("'text'", "string", "text", ""),
         ("42", "number", "42", ""),
-        ("{ name: 'N', message: 'm', stack: 's' }", "N", "m", "s"),
         ("new Error('two\\nlines \\x7f')", "Error", "two\nlines %7F", ""),
     ] {
         node(&format!("exports.handler = async () => {{ throw {error}; }};"))
@@ -437,6 +445,13 @@ fn errors_are_reported_however_they_are_raised() {
             .fails(0, error_type, message, trace)
             .check();
     }
+}
+
+#[test]
+fn look_alikes_of_errors_count_before_node_24() {
+    let code = "exports.handler = async () => { throw { name: 'N', message: 'm', stack: 's' }; };";
+    node(code).on(|major| major < 24).call("{}").fails(0, "N", "m", "s").check();
+    node(code).on(|major| major >= 24).call("{}").fails(0, "object", "[object Object]", "").check();
 }
 
 #[test]
