@@ -5,7 +5,7 @@
 //! changes, so that a server's start does not pay for it again.
 //!
 //! Asking means running, so a candidate must be trusted first: it belongs to root, to the user who runs the server, or
-//! to the one who became root with `sudo`, and nobody else may write it. Folders that the operator configured are
+//! to the one who became root with `sudo`, and is not writable by everyone. Folders that the operator configured are
 //! trusted by that.
 
 mod cache;

@@ -244,6 +244,18 @@ mod tests {
         check_argv("provided.al2023", "", &wrapped, &["/var/task/bootstrap"]);
     }
 
+    /// Recorded from AWS: a wrapper that is not there ends the runtime with status 127.
+    #[test]
+    fn a_missing_wrapper_ends_with_127() {
+        let options = LaunchOptions {
+            exec_wrapper: Some("/nonexistent/wrapper"),
+            ..LaunchOptions::default()
+        };
+        let argv = resolved("python3.12", "3.12.1").argv(&options);
+        let ended = std::process::Command::new(&argv[0]).args(&argv[1..]).output();
+        assert_eq!(ended.ok().and_then(|output| output.status.code()), Some(127));
+    }
+
     #[test]
     fn node_flags_give_way_to_node_options() {
         let memory = LaunchOptions {

@@ -135,7 +135,7 @@ impl Runtimes {
         };
         let hint = if state == State::Missing { hints::install(one) } else { None };
         Listing {
-            id: definition(one.id).map_or("", |one| one.id),
+            id: one.id,
             state,
             executable: interpreter.map(|interpreter| interpreter.executable.clone()),
             version: interpreter.map(|interpreter| interpreter.version.clone()),

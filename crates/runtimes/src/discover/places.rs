@@ -91,7 +91,7 @@ fn is_plain(name: &OsStr) -> bool {
     !name.is_empty() && name != ".." && name != "." && !name.as_encoded_bytes().contains(&b'/')
 }
 
-/// The folders that a pattern with one `*` names, newest version last in name order being no promise: they are sorted by name.
+/// The folders that a pattern with at most one `*` names, sorted.
 fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![root.join(pattern)];
@@ -133,7 +133,11 @@ fn candidate(language: Language, executable: PathBuf, trust: Option<&Trust>) -> 
         return None;
     }
     if trust.is_some_and(|trust| !trust.covers(&executable)) {
-        tracing::debug!(executable = %executable.display(), "passed over: others than its owner may have changed it");
+        tracing::warn!(
+            executable = %executable.display(),
+            "interpreter passed over: someone other than this user or root can change it; name its folder in the \
+             configuration to use it all the same"
+        );
         return None;
     }
     let mtime_ns = i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
