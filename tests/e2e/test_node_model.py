@@ -143,11 +143,13 @@ exports.handler = async event => {
   await new Promise(done => setTimeout(done, event ? 3000 : 1))
   return 'fine'
 }""")
-    rejected = function.invoke("reject").failed()
-    assert rejected["errorType"] == "Runtime.UnhandledPromiseRejection" and "nobody caught it" in rejected["errorMessage"], rejected
-    thrown = function.invoke("throw").failed()
-    assert "out of nowhere" in thrown["errorMessage"] or thrown["errorType"] == "Runtime.ExitError", thrown
-    assert function.call(None) == "fine", "a new process serves the next one"
+    for _ in range(4):
+        rejected = function.invoke("reject").failed()
+        assert rejected["errorType"] == "Runtime.UnhandledPromiseRejection" and "nobody caught it" in rejected["errorMessage"], rejected
+        assert function.call(None) == "fine", "a new process serves the next one, however soon it comes"
+        thrown = function.invoke("throw").failed()
+        assert "out of nowhere" in thrown["errorMessage"] or thrown["errorType"] == "Runtime.ExitError", thrown
+        assert function.call(None) == "fine", "a new process serves the next one, however soon it comes"
 
 
 def test_console_as_text(lab):

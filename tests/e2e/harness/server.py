@@ -78,6 +78,7 @@ class Server:
     def launch(self):
         """Starts the process and waits for nothing."""
         with open(self.log_file, "ab") as log:
+            self._launch_mark = log.tell()
             self.process = subprocess.Popen(
                 [*self._program, "serve"], env=self.environment(), cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -93,7 +94,8 @@ class Server:
         code = self.process.poll()
         if code is not None:
             raise RuntimeError(f"the server ended with exit code {code} instead of starting:\n{self.log_tail()}")
-        return self.healthy()
+        # The banner is written a moment after the first answers.
+        return self.healthy() and b"Hearth is up" in self.log_file.read_bytes()[self._launch_mark :]
 
     def healthy(self):
         try:
