@@ -1,6 +1,6 @@
 //! Looking a package through, before it is accepted.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use bytes::Bytes;
@@ -50,7 +50,7 @@ pub struct Accepted {
 pub fn inspect(zip: &[u8], limits: &Limits) -> Result<Inspected, PackageError> {
     let (mut archive, entries) = archive::open(zip, limits)?;
     let mut budget = Budget::new(limits);
-    let mut links = HashMap::new();
+    let mut links = BTreeMap::new();
     for entry in &entries {
         match entry.kind {
             Kind::Dir => {}

@@ -1,6 +1,6 @@
 //! Where symbolic links lead: followed the way the kernel does, on the package's own tree.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::PackageError;
 
@@ -11,8 +11,9 @@ const FOLLOW_MAX: usize = 40;
 pub(super) const TARGET_MAX: u64 = 4_095;
 
 /// Refuses links of which any walk leaves the package's root. A link to nothing is fine: it fails
-/// when it is used. `links` maps paths to targets.
-pub(super) fn check(links: &HashMap<String, String>) -> Result<(), PackageError> {
+/// when it is used. `links` maps paths to targets, in order: a package with several bad links is
+/// refused for the same one each time.
+pub(super) fn check(links: &BTreeMap<String, String>) -> Result<(), PackageError> {
     for (name, target) in links {
         let at = name.rsplit_once('/').map_or("", |(dir, _)| dir);
         follow(links, at, target).map_err(|reason| PackageError::BadLink {
@@ -25,7 +26,7 @@ pub(super) fn check(links: &HashMap<String, String>) -> Result<(), PackageError>
 }
 
 /// Walks `target` from the directory `at`.
-fn follow(links: &HashMap<String, String>, at: &str, target: &str) -> Result<(), &'static str> {
+fn follow(links: &BTreeMap<String, String>, at: &str, target: &str) -> Result<(), &'static str> {
     let mut here: Vec<&str> = at.split('/').filter(|c| !c.is_empty()).collect();
     let mut ahead: Vec<&str> = Vec::new();
     push(&mut ahead, target)?;
@@ -108,5 +109,12 @@ mod tests {
         check_links(&[("a", "a")], Some("goes in circles"));
         check_links(&[("a", "b"), ("b", "a")], Some("goes in circles"));
         check_links(&[("a", "")], Some("is empty"));
+    }
+
+    #[test]
+    fn of_several_bad_links_the_first_by_name_is_told() {
+        for _ in 0..20 {
+            check_links(&[("b", "/etc"), ("a/b", "")], Some("is empty"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Writing a package's tree to an empty directory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
@@ -20,7 +20,7 @@ pub(super) fn unpack(zip: &[u8], limits: &Limits, root: &Path) -> Result<(), Pac
     let (mut archive, entries) = archive::open(zip, limits)?;
     let mut budget = Budget::new(limits);
     make_dirs(root, &entries)?;
-    let mut targets = HashMap::new();
+    let mut targets = BTreeMap::new();
     for entry in &entries {
         match entry.kind {
             Kind::Dir => {}
