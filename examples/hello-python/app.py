@@ -1,7 +1,7 @@
 """Says hello, and shows what a function is told about itself and about its invocation."""
 
 import logging
-import platform
+import sys
 
 logger = logging.getLogger()
 logger.setLevel("INFO")
@@ -25,5 +25,5 @@ def handler(event, context):
             "log_stream": context.log_stream_name,
             "remaining_ms": context.get_remaining_time_in_millis(),
         },
-        "runtime": f"Python {platform.python_version()}",
+        "runtime": "Python %d.%d.%d" % sys.version_info[:3],
     }

@@ -14,6 +14,7 @@ const READY = 16;
 const INIT_ERROR = 17;
 const RESPONSE = 18;
 const ERROR = 19;
+const LAST_ERROR = 20;
 
 const READ_BUFFER = 65536;
 // A body that fits here behind its header is sent with it by one write; larger ones are sent on their own.

@@ -1,6 +1,5 @@
 """The handler and the formats of log records. Imported right after the function imports `logging`."""
 
-import json
 import logging
 import os
 import time
@@ -60,6 +59,8 @@ class _JsonFormatter(logging.Formatter):
 
     def __init__(self):
         super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
+        import json
+
         # A value that JSON has no form for is written as text rather than losing the whole record.
         self._encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
