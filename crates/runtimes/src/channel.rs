@@ -15,6 +15,7 @@ mod kind {
     pub(super) const INIT_ERROR: u8 = 17;
     pub(super) const RESPONSE: u8 = 18;
     pub(super) const ERROR: u8 = 19;
+    pub(super) const LAST_ERROR: u8 = 20;
 }
 
 /// The longest frame that is read past rather than taken as the end of the channel: a streamed response's maximum and some.
@@ -90,8 +91,10 @@ pub enum FromRuntime {
     InitError { error_type: String, body: Bytes },
     /// The handler's result. The runtime waits for its next event.
     Response { request_id: String, body: Bytes },
-    /// The handler failed; `body` is the error document. The runtime waits for its next event, unless it exits.
+    /// The handler failed; `body` is the error document. The runtime waits for its next event.
     Error { request_id: String, error_type: String, body: Bytes },
+    /// The invocation failed in a way that ends the runtime, which is about to exit.
+    LastError { request_id: String, error_type: String, body: Bytes },
     /// A result or an error document longer than the limit; its bytes were dropped. `size` is the body's length.
     Oversized { request_id: String, size: usize },
 }
@@ -223,6 +226,7 @@ impl Decoder {
             kind::READY => FromRuntime::Ready,
             kind::INIT_ERROR => FromRuntime::InitError { error_type, body },
             kind::RESPONSE => FromRuntime::Response { request_id, body },
+            kind::LAST_ERROR => FromRuntime::LastError { request_id, error_type, body },
             _ => FromRuntime::Error { request_id, error_type, body },
         })
     }
@@ -273,16 +277,16 @@ fn head(frame: &[u8]) -> Result<Option<Head>, DecodeError> {
     };
     let mut at = 1;
     let (mut request_id, mut error_type) = (String::new(), String::new());
-    if matches!(kind, kind::RESPONSE | kind::ERROR) {
+    if matches!(kind, kind::RESPONSE | kind::ERROR | kind::LAST_ERROR) {
         let Some(text) = short(frame, &mut at) else { return Ok(None) };
         request_id = std::str::from_utf8(text).map_err(|_| DecodeError::NotText)?.to_owned();
     }
-    if matches!(kind, kind::INIT_ERROR | kind::ERROR) {
+    if matches!(kind, kind::INIT_ERROR | kind::ERROR | kind::LAST_ERROR) {
         let Some(text) = short(frame, &mut at) else { return Ok(None) };
         // Only ever shown, so a replacement character is as good as a refusal.
         error_type = String::from_utf8_lossy(text).into_owned();
     }
-    if !matches!(kind, kind::READY | kind::INIT_ERROR | kind::RESPONSE | kind::ERROR) {
+    if !(kind::READY..=kind::LAST_ERROR).contains(&kind) {
         return Err(DecodeError::UnknownKind { kind });
     }
     debug_assert!(at <= 1 + MAX_HEAD);

@@ -54,6 +54,7 @@ fn every_kind_is_read_whatever_the_split() {
         response(b"{\"a\":1}"),
         frame(kind::ERROR, &[&short(ID), &short("ValueError"), b"{}"]),
         response(b""),
+        frame(kind::LAST_ERROR, &[&short(ID), &short("Runtime.UnhandledPromiseRejection"), b"{}"]),
         frame(kind::INIT_ERROR, &[&short("Runtime.ImportModuleError"), b"{\"errorMessage\":\"x\"}"]),
     ]
     .concat();
@@ -71,6 +72,11 @@ fn every_kind_is_read_whatever_the_split() {
         FromRuntime::Response {
             request_id: ID.into(),
             body: Bytes::new(),
+        },
+        FromRuntime::LastError {
+            request_id: ID.into(),
+            error_type: "Runtime.UnhandledPromiseRejection".into(),
+            body: Bytes::from_static(b"{}"),
         },
         FromRuntime::InitError {
             error_type: "Runtime.ImportModuleError".into(),

@@ -89,6 +89,8 @@ pub(crate) struct Call {
     pub(crate) client_context: &'static str,
     pub(crate) identity: &'static str,
     pub(crate) tenant_id: &'static str,
+    /// Over the lean channel, the frame arrives in pieces of this size.
+    pub(crate) pieces: Option<usize>,
 }
 
 /// What became of an event.
@@ -344,7 +346,7 @@ impl Case {
         command.env("_HANDLER", self.handler);
         match mode {
             Mode::Lean => lean::start(command),
-            Mode::Http => http::start(command),
+            Mode::Http => http::start(command, true),
         }
     }
 }
@@ -378,7 +380,7 @@ fn command(subject: &Subject, task: &Path) -> Command {
 pub(crate) fn bootstrap_answers(bootstrap: &str, events: &[String]) -> Vec<Answer> {
     let mut command = Command::new(bootstrap);
     command.env("AWS_LAMBDA_FUNCTION_NAME", "f");
-    let (mut link, mut process) = http::start(command);
+    let (mut link, mut process) = http::start(command, false);
     assert_eq!(link.init(), Init::Ready);
     let call = |event: &String| Call {
         event: event.as_bytes().to_vec(),

@@ -36,6 +36,29 @@ fn an_event_comes_back_as_it_went_in() {
 }
 
 #[test]
+fn events_that_arrive_in_pieces_are_put_together() {
+    let mut case = node("exports.handler = async (event) => event;");
+    for (number, (pieces, length)) in [(1, 10), (3, 20), (7, 100), (1000, 70_000), (1, 0)].into_iter().enumerate() {
+        let event = format!("\"{}\"", "é".repeat(length));
+        let expected = Answer::Result(event.clone().into_bytes());
+        case = case
+            .call_with(Call {
+                event: event.into_bytes(),
+                pieces: Some(pieces),
+                ..Call::default()
+            })
+            .expect(move |subject, seen| {
+                if subject.language == Language::Node || subject.number >= 12 {
+                    assert_eq!(seen.answers[number], expected);
+                } else {
+                    assert!(matches!(seen.answers[number], Answer::Result(_)));
+                }
+            });
+    }
+    case.check();
+}
+
+#[test]
 fn state_is_kept_between_invocations() {
     node("let count = 0; exports.handler = async () => ++count;")
         .call("{}")

@@ -44,6 +44,29 @@ fn an_event_that_is_not_json_fails() {
 }
 
 #[test]
+fn events_that_arrive_in_pieces_are_put_together() {
+    let mut case = python("def handler(event, context):\n    return event\n");
+    for (number, (pieces, length)) in [(1, 10), (3, 20), (7, 100), (1000, 70_000), (1, 0)].into_iter().enumerate() {
+        let event = format!("\"{}\"", "é".repeat(length));
+        let expected = Answer::Result(event.clone().into_bytes());
+        case = case
+            .call_with(Call {
+                event: event.into_bytes(),
+                pieces: Some(pieces),
+                ..Call::default()
+            })
+            .expect(move |subject, seen| {
+                if subject.language == Language::Node || subject.number >= 12 {
+                    assert_eq!(seen.answers[number], expected);
+                } else {
+                    assert!(matches!(seen.answers[number], Answer::Result(_)));
+                }
+            });
+    }
+    case.check();
+}
+
+#[test]
 fn state_is_kept_between_invocations() {
     python("count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count\n")
         .call("{}")

@@ -1,4 +1,7 @@
 //! A Runtime API just large enough for one runtime: it answers `next` when the case has an event, and notes what is posted.
+//!
+//! Clients must cope with whatever HTTP allows, so every second event is sent in chunks, and the connection is closed after the
+//! third one.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,11 +17,20 @@ const ACCEPTED: &str =
 /// What the runtime did.
 enum Did {
     AskedForNext,
-    Posted { path: String, error_type: String, body: Vec<u8> },
+    Posted(Post),
     HungUp,
 }
 
-pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
+struct Post {
+    path: String,
+    error_type: String,
+    /// The header by which the platform tells which delivery of an event an answer is for.
+    attempt: String,
+    body: Vec<u8>,
+}
+
+/// `echoes`: the runtime sends back the id of the attempt that it answers.
+pub(super) fn start(mut command: Command, echoes: bool) -> (Box<dyn Link>, Process) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
@@ -28,7 +40,15 @@ pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
     let (events, next) = sync_channel(16);
     // Ends with the connection, or when the case drops its ends of the queues.
     std::thread::spawn(move || serve(&listener, id, &did, &next));
-    (Box::new(Http { seen, events, waiting: false }), process)
+    (
+        Box::new(Http {
+            seen,
+            events,
+            waiting: false,
+            echoes,
+        }),
+        process,
+    )
 }
 
 struct Http {
@@ -36,6 +56,7 @@ struct Http {
     events: SyncSender<(usize, Call)>,
     /// The runtime has asked for an event that was not yet sent.
     waiting: bool,
+    echoes: bool,
 }
 
 impl Http {
@@ -55,9 +76,12 @@ impl Link for Http {
                 self.waiting = true;
                 Init::Ready
             }
-            Did::Posted { path, error_type, body } => {
-                assert_eq!(path, "/2018-06-01/runtime/init/error");
-                Init::Failed { error_type, document: body }
+            Did::Posted(post) => {
+                assert_eq!(post.path, "/2018-06-01/runtime/init/error");
+                Init::Failed {
+                    error_type: post.error_type,
+                    document: post.body,
+                }
             }
             Did::HungUp => Init::Gone,
         }
@@ -68,7 +92,7 @@ impl Link for Http {
             match self.next() {
                 Did::AskedForNext => {}
                 Did::HungUp => return Answer::Gone,
-                Did::Posted { path, .. } => panic!("expected a request for the next event, found a post to {path}"),
+                Did::Posted(post) => panic!("expected a request for the next event, found a post to {}", post.path),
             }
         }
         self.waiting = false;
@@ -76,7 +100,14 @@ impl Link for Http {
         match self.next() {
             Did::HungUp => Answer::Gone,
             Did::AskedForNext => panic!("asked for the next event without answering this one"),
-            Did::Posted { path, error_type, body } => {
+            Did::Posted(Post {
+                path,
+                error_type,
+                attempt,
+                body,
+            }) => {
+                let expected = if self.echoes { attempt_id(number) } else { String::new() };
+                assert_eq!(attempt, expected, "the attempt is not echoed");
                 let base = format!("/2018-06-01/runtime/invocation/{}/", request_id(number));
                 match path.strip_prefix(&base) {
                     Some("response") => Answer::Result(body),
@@ -105,20 +136,17 @@ fn converse(stream: &TcpStream, did: &SyncSender<Did>, events: &Receiver<(usize,
     stream.set_nonblocking(false).expect("blocking");
     stream.set_nodelay(true).expect("no delay");
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read_request(&mut reader) {
-        let answered = match request {
-            (path, _, _) if path == "/2018-06-01/runtime/invocation/next" => {
-                let _ = did.send(Did::AskedForNext);
-                let (number, call) = events.recv().ok()?;
-                send_event(stream, number, &call)
-            }
-            (path, error_type, body) => {
-                let _ = did.send(Did::Posted { path, error_type, body });
-                let mut stream = stream;
-                stream.write_all(ACCEPTED.as_bytes())
-            }
+    while let Some(post) = read_request(&mut reader) {
+        let answered = if post.path == "/2018-06-01/runtime/invocation/next" {
+            let _ = did.send(Did::AskedForNext);
+            let (number, call) = events.recv().ok()?;
+            send_event(stream, number, &call)
+        } else {
+            let _ = did.send(Did::Posted(post));
+            let mut stream = stream;
+            stream.write_all(ACCEPTED.as_bytes()).map(|()| true)
         };
-        if answered.is_err() {
+        if !answered.unwrap_or(false) {
             break;
         }
     }
@@ -143,33 +171,45 @@ fn is_dead(process: u32) -> bool {
     status.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String, Vec<u8>)> {
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Post> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let path = line.split(' ').nth(1)?.to_owned();
-    let (mut length, mut error_type) = (0, String::new());
+    let mut post = Post {
+        path,
+        error_type: String::new(),
+        attempt: String::new(),
+        body: Vec::new(),
+    };
+    let mut length = 0;
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
-            "lambda-runtime-function-error-type" => error_type = value.trim().to_owned(),
+            "lambda-runtime-function-error-type" => post.error_type = value.trim().to_owned(),
+            "lambda-runtime-invocation-id" => post.attempt = value.trim().to_owned(),
             _ => {}
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((path, error_type, body))
+    post.body = vec![0; length];
+    reader.read_exact(&mut post.body).ok()?;
+    Some(post)
 }
 
-fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Result<()> {
+fn attempt_id(number: usize) -> String {
+    format!("attempt-{number}")
+}
+
+/// Sends an event; answers whether the connection stays open.
+fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Result<bool> {
     let deadline = call.deadline_ms.unwrap_or(DEADLINE_MS).to_string();
-    let id = request_id(number);
-    let mut head =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", call.event.len());
+    let (id, attempt) = (request_id(number), attempt_id(number));
+    let mut head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n".to_owned();
     for (name, value) in [
         ("Aws-Request-Id", id.as_str()),
+        ("Invocation-Id", &attempt),
         ("Deadline-Ms", &deadline),
         ("Invoked-Function-Arn", ARN),
         ("Trace-Id", call.trace_id),
@@ -181,6 +221,22 @@ fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Re
             head += &format!("Lambda-Runtime-{name}: {value}\r\n");
         }
     }
-    stream.write_all((head + "\r\n").as_bytes())?;
-    stream.write_all(&call.event)
+    let stays_open = number != 2;
+    if !stays_open {
+        head += "Connection: close\r\n";
+    }
+    if number % 2 == 1 {
+        stream.write_all((head + "Transfer-Encoding: chunked\r\n\r\n").as_bytes())?;
+        let (first, second) = call.event.split_at(call.event.len() / 2);
+        for chunk in [first, second].into_iter().filter(|chunk| !chunk.is_empty()) {
+            stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes())?;
+            stream.write_all(chunk)?;
+            stream.write_all(b"\r\n")?;
+        }
+        stream.write_all(b"0\r\n\r\n")?;
+    } else {
+        stream.write_all(format!("{head}Content-Length: {}\r\n\r\n", call.event.len()).as_bytes())?;
+        stream.write_all(&call.event)?;
+    }
+    Ok(stays_open)
 }

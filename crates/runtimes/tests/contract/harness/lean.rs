@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
 
 use hearth_runtimes::channel::{Decoder, FromRuntime, Invocation, invoke_head};
 use hearth_runtimes::{CHANNEL_FD_VARIABLE, TELEMETRY_FD_VARIABLE};
@@ -50,6 +51,19 @@ impl Lean {
     }
 }
 
+impl Lean {
+    /// Writes the frame, in pieces that arrive one by one if the case wants that. False if nobody reads any more.
+    fn send(&mut self, frame: &[u8], pieces: Option<usize>) -> bool {
+        let size = pieces.unwrap_or(frame.len());
+        frame.chunks(size).all(|piece| {
+            if pieces.is_some() {
+                std::thread::sleep(Duration::from_micros(300));
+            }
+            self.stream.write_all(piece).is_ok()
+        })
+    }
+}
+
 impl Link for Lean {
     fn init(&mut self) -> Init {
         match self.next() {
@@ -77,12 +91,15 @@ impl Link for Lean {
         let mut frame = Vec::new();
         invoke_head(&invocation, call.event.len(), &mut frame).expect("a frame");
         frame.extend_from_slice(&call.event);
-        if self.stream.write_all(&frame).is_err() {
+        if !self.send(&frame, call.pieces) {
             return Answer::Gone;
         }
         match self.next() {
             Some(FromRuntime::Response { request_id, body }) if request_id == id => Answer::Result(body.to_vec()),
-            Some(FromRuntime::Error { request_id, error_type, body }) if request_id == id => Answer::Failure {
+            Some(
+                FromRuntime::Error { request_id, error_type, body }
+                | FromRuntime::LastError { request_id, error_type, body },
+            ) if request_id == id => Answer::Failure {
                 error_type,
                 document: body.to_vec(),
             },
