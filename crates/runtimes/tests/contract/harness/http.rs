@@ -29,8 +29,8 @@ struct Post {
     body: Vec<u8>,
 }
 
-/// `echoes`: the runtime sends back the id of the attempt that it answers.
-pub(super) fn start(mut command: Command, echoes: bool) -> (Box<dyn Link>, Process) {
+/// `ours`: the runtime is a full client, which copes with all of HTTP and echoes the id of the attempt that it answers.
+pub(super) fn start(mut command: Command, ours: bool) -> (Box<dyn Link>, Process) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     command.env("AWS_LAMBDA_RUNTIME_API", address.to_string());
@@ -39,7 +39,7 @@ pub(super) fn start(mut command: Command, echoes: bool) -> (Box<dyn Link>, Proce
     let (did, seen) = sync_channel(16);
     let (events, next) = sync_channel(16);
     // Ends with the connection, or when the case drops its ends of the queues.
-    std::thread::spawn(move || serve(&listener, id, &did, &next));
+    std::thread::spawn(move || serve(&listener, id, ours, &did, &next));
     (
         Box::new(Http {
             seen,
@@ -56,7 +56,7 @@ struct Http {
     events: SyncSender<(usize, Call)>,
     /// The runtime has asked for an event that was not yet sent.
     waiting: bool,
-    echoes: bool,
+    ours: bool,
 }
 
 impl Http {
@@ -106,7 +106,7 @@ impl Link for Http {
                 attempt,
                 body,
             }) => {
-                let expected = if self.echoes { attempt_id(number) } else { String::new() };
+                let expected = if self.ours { attempt_id(number) } else { String::new() };
                 assert_eq!(attempt, expected, "the attempt is not echoed");
                 let base = format!("/2018-06-01/runtime/invocation/{}/", request_id(number));
                 match path.strip_prefix(&base) {
@@ -121,10 +121,10 @@ impl Link for Http {
     fn close(self: Box<Self>) {}
 }
 
-fn serve(listener: &TcpListener, process: u32, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) {
+fn serve(listener: &TcpListener, process: u32, ours: bool, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) {
     listener.set_nonblocking(true).expect("non-blocking");
     while let Some(stream) = accept(listener, process) {
-        if converse(&stream, did, events).is_none() {
+        if converse(&stream, ours, did, events).is_none() {
             break;
         }
     }
@@ -132,7 +132,7 @@ fn serve(listener: &TcpListener, process: u32, did: &SyncSender<Did>, events: &R
 }
 
 /// Answers the requests of one connection; `None` when the case is over.
-fn converse(stream: &TcpStream, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) -> Option<()> {
+fn converse(stream: &TcpStream, ours: bool, did: &SyncSender<Did>, events: &Receiver<(usize, Call)>) -> Option<()> {
     stream.set_nonblocking(false).expect("blocking");
     stream.set_nodelay(true).expect("no delay");
     let mut reader = BufReader::new(stream);
@@ -140,7 +140,7 @@ fn converse(stream: &TcpStream, did: &SyncSender<Did>, events: &Receiver<(usize,
         let answered = if post.path == "/2018-06-01/runtime/invocation/next" {
             let _ = did.send(Did::AskedForNext);
             let (number, call) = events.recv().ok()?;
-            send_event(stream, number, &call)
+            send_event(stream, ours, number, &call)
         } else {
             let _ = did.send(Did::Posted(post));
             let mut stream = stream;
@@ -203,7 +203,7 @@ fn attempt_id(number: usize) -> String {
 }
 
 /// Sends an event; answers whether the connection stays open.
-fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Result<bool> {
+fn send_event(mut stream: &TcpStream, ours: bool, number: usize, call: &Call) -> std::io::Result<bool> {
     let deadline = call.deadline_ms.unwrap_or(DEADLINE_MS).to_string();
     let (id, attempt) = (request_id(number), attempt_id(number));
     let mut head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n".to_owned();
@@ -225,7 +225,7 @@ fn send_event(mut stream: &TcpStream, number: usize, call: &Call) -> std::io::Re
     if !stays_open {
         head += "Connection: close\r\n";
     }
-    if number % 2 == 1 {
+    if ours && number % 2 == 1 {
         stream.write_all((head + "Transfer-Encoding: chunked\r\n\r\n").as_bytes())?;
         let (first, second) = call.event.split_at(call.event.len() / 2);
         for chunk in [first, second].into_iter().filter(|chunk| !chunk.is_empty()) {
