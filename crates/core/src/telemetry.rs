@@ -26,7 +26,8 @@ pub fn start(filter: &str, style: LogStyle) -> Result<(), String> {
         LogStyle::Human => true,
         LogStyle::Json => false,
     };
-    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for eyes: none in a file, however human the style.
+    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // An error here means that a subscriber is set already: a test started it.
     let _ = if human { base.with_target(false).try_init() } else { base.json().flatten_event(true).try_init() };
     log_panics();

@@ -71,9 +71,15 @@ pub(crate) struct Plane {
     pub(crate) workshop: Workshop,
     pub(crate) limits: Limits,
     environments: AtomicU64,
+    cut_off: AtomicBool,
 }
 
 impl Plane {
+    /// The server ends what runs: see [`DataPlane::cut_off`].
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
+    }
+
     pub(crate) fn next_environment_id(&self) -> u64 {
         self.environments.fetch_add(1, Ordering::Relaxed)
     }
@@ -110,6 +116,7 @@ impl DataPlane {
                 },
                 limits: options.limits,
                 environments: AtomicU64::new(1),
+                cut_off: AtomicBool::new(false),
             }),
         })
     }
@@ -121,6 +128,12 @@ impl DataPlane {
         for pool in self.pools.read().values().flat_map(HashMap::values) {
             pool.close();
         }
+    }
+
+    /// What still runs is about to be ended, with the sandboxes. Its callers hear that the server
+    /// shuts down, and not that the function failed.
+    pub fn cut_off(&self) {
+        self.plane.cut_off.store(true, Ordering::Release);
     }
 
     fn resolve(&self, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Arc<FunctionSpec>, InvokeError> {

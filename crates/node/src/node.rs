@@ -15,6 +15,9 @@ use crate::error::StartError;
 use crate::layout::Layout;
 use crate::listener;
 
+/// For the answers to callers whose invocations were cut off.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
 /// What the disk gets for the last log lines, after the drain.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -93,12 +96,15 @@ impl Node {
         self.shutdown.start();
         self.parts.invoke.close();
         let in_time = self.tasks.drain(deadline).await;
-        // 2. Nothing runs any more, or its time is over.
+        let left = self.tasks.awaited_count();
+        // 2. Nothing runs any more, or its time is over; then its callers are told so.
+        self.parts.invoke.cut_off();
         self.parts.sandboxes.shutdown().await;
+        self.tasks.drain(LAST_ANSWERS).await;
         // 3. The last log lines, then the last change, are on disk.
         let logged = self.parts.observe.close(FLUSH).await;
         self.parts.store.close().await;
-        if in_time && logged { Drained::Complete } else { Drained::CutOff(self.tasks.awaited_count()) }
+        if in_time && logged { Drained::Complete } else { Drained::CutOff(left) }
     }
 }
 

@@ -66,8 +66,9 @@ class Channel {
     this.send(RESPONSE, requestId, null, body);
   }
 
+  // With `sent` it is the last word: the process ends once it is out, and must not be given another event.
   fail(requestId, failure, sent) {
-    this.send(ERROR, requestId, failure.errorType, JSON.stringify(failure));
+    this.send(sent ? LAST_ERROR : ERROR, requestId, failure.errorType, JSON.stringify(failure));
     if (sent) this.drained(sent);
   }
 

@@ -205,9 +205,15 @@ impl Environment {
             }
             Some(failure) => failure.status(),
         };
-        let now = self.plane.clock.now_ms();
-        self.journal.note(now, self.reporter.init_report(now, took, Phase::Init, &status));
+        self.note_init(took, Phase::Init, &status);
         self.journal.flush().await;
+    }
+
+    /// The lines about an init that ended.
+    pub(super) fn note_init(&mut self, took: Duration, phase: Phase, status: &Status) {
+        let now = self.plane.clock.now_ms();
+        self.journal.note(now, self.reporter.init_runtime_done(now, phase, status));
+        self.journal.note(now, self.reporter.init_report(now, took, phase, status));
     }
 
     /// Waits until the runtime asks for its first event.
@@ -309,7 +315,7 @@ impl Environment {
     }
 
     /// The process is about to end by itself: its last words come before its end.
-    async fn settle_output(&mut self) {
+    pub(super) async fn settle_output(&mut self) {
         let limit = Instant::now() + Duration::from_millis(100);
         while self.runtime.up {
             match self.event(limit, false).await {

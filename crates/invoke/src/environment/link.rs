@@ -30,6 +30,12 @@ pub(crate) enum Said {
         error_type: String,
         body: Bytes,
     },
+    /// [`Said::Error`], and the process is about to end.
+    LastError {
+        request_id: String,
+        error_type: String,
+        body: Bytes,
+    },
     /// An answer that is too large, thrown away.
     Oversized {
         request_id: String,
@@ -157,6 +163,7 @@ fn said(word: FromRuntime) -> Said {
         FromRuntime::InitError { error_type, body } => Said::InitError { error_type, body },
         FromRuntime::Response { request_id, body } => Said::Response { request_id, body },
         FromRuntime::Error { request_id, error_type, body } => Said::Error { request_id, error_type, body },
+        FromRuntime::LastError { request_id, error_type, body } => Said::LastError { request_id, error_type, body },
         FromRuntime::Oversized { request_id, .. } => Said::Oversized { request_id },
     }
 }

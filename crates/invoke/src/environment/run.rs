@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_model::{FunctionError, FunctionSpec, Outcome, Version};
+use hearth_model::{FunctionError, FunctionSpec, InvokeError, Outcome, Version};
 use tokio::time::Instant;
 
 use super::actor::{Environment, Event, InitFailure, issue};
@@ -115,6 +115,12 @@ impl Environment {
                 Event::Said(Said::Error { request_id, error_type, body }) if request_id == id => {
                     return End::failure(error_type, body);
                 }
+                Event::Said(Said::LastError { request_id, error_type, body }) if request_id == id => {
+                    // Gone before the answer is out: the next event is for another process.
+                    self.settle_output().await;
+                    self.go_down();
+                    return End::failure(error_type, body);
+                }
                 Event::Said(Said::Oversized { request_id }) if request_id == id => {
                     return End::failure("Function.ResponseSizeTooLarge".to_owned(), response_too_large());
                 }
@@ -160,15 +166,10 @@ impl Environment {
             }
         }
         let began = Instant::now();
-        match self.init(deadline).await {
-            Ok(()) => Ok(()),
-            Err(failure) => {
-                let now = self.plane.clock.now_ms();
-                let line = self.reporter.init_report(now, began.elapsed(), Phase::Invoke, &failure.status());
-                self.journal.note(now, line);
-                Err(self.init_end(failure, id))
-            }
-        }
+        let initialised = self.init(deadline).await;
+        let status = initialised.as_ref().err().map_or(Status::Success, InitFailure::status);
+        self.note_init(began.elapsed(), Phase::Invoke, &status);
+        initialised.map_err(|failure| self.init_end(failure, id))
     }
 
     fn init_end(&self, failure: InitFailure, id: &str) -> End {
@@ -228,8 +229,10 @@ impl Environment {
         // Free before the answer is out, so that the caller's next request finds this environment.
         drop(permit);
         let next = self.offer();
+        // The server's end is not the function's fault; the caller may ask again.
+        let cut_off = end.platform.is_some() && self.plane.is_cut_off();
         // An error means that the caller has gone.
-        let _ = reply.send(Ok(outcome));
+        let _ = reply.send(if cut_off { Err(InvokeError::ShuttingDown) } else { Ok(outcome) });
         if !invocation.wants_log_tail {
             // The caller's task runs first.
             tokio::task::yield_now().await;

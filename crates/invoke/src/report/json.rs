@@ -22,13 +22,22 @@ pub(super) fn init_start(at_ms: i64, name: &str, version: Version, runtime: &Run
     )
 }
 
+pub(super) fn init_runtime_done(at_ms: i64, phase: Phase, status: &Status) -> String {
+    record(at_ms, "platform.initRuntimeDone", &Value::Object(init_outcome(phase, status)))
+}
+
 pub(super) fn init_report(at_ms: i64, took: Duration, phase: Phase, status: &Status) -> String {
+    let mut body = init_outcome(phase, status);
+    body.insert("metrics".into(), json!({"durationMs": millis(took)}));
+    record(at_ms, "platform.initReport", &Value::Object(body))
+}
+
+fn init_outcome(phase: Phase, status: &Status) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("initializationType".into(), "on-demand".into());
     body.insert("phase".into(), phase.as_str().into());
     put_status(&mut body, status);
-    body.insert("metrics".into(), json!({"durationMs": millis(took)}));
-    record(at_ms, "platform.initReport", &Value::Object(body))
+    body
 }
 
 pub(super) fn start(at_ms: i64, request_id: &str, version: Version) -> String {

@@ -106,6 +106,13 @@ impl Reporter {
         }
     }
 
+    /// The runtime's part of an init; a record of the JSON form alone.
+    pub(crate) fn init_runtime_done(&self, at_ms: i64, phase: Phase, status: &Status) -> Option<String> {
+        let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
+        let admitted = self.format == LogFormat::Json && self.admits(level);
+        admitted.then(|| json::init_runtime_done(at_ms, phase, status))
+    }
+
     /// Only a failed init is reported in text.
     pub(crate) fn init_report(&self, at_ms: i64, took: Duration, phase: Phase, status: &Status) -> Option<String> {
         match self.format {
@@ -275,6 +282,11 @@ mod tests {
             debug.end(0, "id", &figures(None, Status::Success)),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.runtimeDone","record":{"requestId":"id","status":"success","metrics":{"durationMs":3.01}}}"#,
         );
+        check(
+            debug.init_runtime_done(0, Phase::Init, &Status::Success),
+            r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.initRuntimeDone","record":{"initializationType":"on-demand","phase":"init","status":"success"}}"#,
+        );
+        check(info.init_runtime_done(0, Phase::Init, &Status::Success), "(none)");
         let warn = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Warn)));
         check(warn.start(0, "id", Version::Latest), "(none)");
         check(warn.report(0, "id", &figures(None, Status::Success)), "(none)");

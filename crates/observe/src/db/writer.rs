@@ -101,11 +101,12 @@ impl Writer {
         let transaction = self.connection.unchecked_transaction()?;
         let (mut bytes, mut chunks) = (0, 0);
         for Lot { stream, chunk, .. } in batch {
-            let now_ms = self.clock.now_ms();
             let known = match self.streams.get_mut(stream) {
                 Some(known) => known,
                 None => {
-                    let known = Known::of(&transaction, stream, now_ms)?;
+                    // Made when its events came in, and not when the disk gets them: a stream is
+                    // no younger than what is in it.
+                    let known = Known::of(&transaction, stream, chunk.ingested_ms)?;
                     self.streams.entry(Arc::clone(stream)).or_insert(known)
                 }
             };

@@ -87,7 +87,13 @@ impl FrontDoor {
         };
         let response = answered.unwrap_or_else(|Refusal { protocol, error }| {
             if let Some(detail) = &error.internal {
-                tracing::error!(request_id = ?id_header, detail, "an operation failed");
+                let request_id = id_header.to_str().unwrap_or_default();
+                // A client's mistake is nothing that the operator has to mend.
+                if error.status.is_server_error() {
+                    tracing::error!(request_id, detail, "an operation failed");
+                } else {
+                    tracing::debug!(request_id, detail, "an operation was refused");
+                }
             }
             render::error(protocol, &error, id_header.to_str().unwrap_or_default())
         });

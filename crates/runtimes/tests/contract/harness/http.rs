@@ -45,7 +45,7 @@ pub(super) fn start(mut command: Command, ours: bool) -> (Box<dyn Link>, Process
             seen,
             events,
             waiting: false,
-            echoes,
+            ours,
         }),
         process,
     )
