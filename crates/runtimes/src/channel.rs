@@ -18,7 +18,8 @@ mod kind {
     pub(super) const LAST_ERROR: u8 = 20;
 }
 
-/// The longest frame that is read past rather than taken as the end of the channel: a streamed response's maximum and some.
+/// The longest frame that is read past rather than taken as the end of the channel: the largest streamed response, and
+/// some.
 pub const DEFAULT_MAX_FRAME: usize = 201 * 1024 * 1024;
 
 /// The largest response body that Lambda passes on.

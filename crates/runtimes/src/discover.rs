@@ -1,8 +1,8 @@
 //! Finding interpreters on the host.
 //!
 //! Candidates come from the configured folders, `PATH`, the usual system folders and the version managers' own
-//! ([`places`]). Each is asked for its version once ([`probe`]) and the answer is kept on disk ([`cache`]) until the file
-//! changes, so that a server's start does not pay for it again.
+//! ([`places`]). Each is asked for its version once ([`probe`]) and the answer is kept on disk ([`cache`]) until the
+//! file changes, so that a server's start does not pay for it again.
 //!
 //! Asking means running, so a candidate must be trusted first: it belongs to root, to the user who runs the server, or
 //! to the one who became root with `sudo`, and is not writable by everyone. Folders that the operator configured are

@@ -81,8 +81,8 @@ impl ResolvedRuntime {
         argv
     }
 
-    /// The variables of `facts/runtime-api.md` section 7 that depend on the runtime alone. A function's own variables may
-    /// override those that Lambda lets them; the caller adds the rest (`_HANDLER`, `AWS_LAMBDA_*`, credentials).
+    /// The variables of `facts/runtime-api.md` section 7 that depend on the runtime alone. A function's own variables
+    /// may override those that Lambda lets them; the caller adds the rest (`_HANDLER`, `AWS_LAMBDA_*`, credentials).
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = common(self.definition.id);

@@ -3,7 +3,8 @@
 //! - [`bundle`] carries the bootstrap sources (`runtimes/` at the root of the repository) inside the binary and writes
 //!   them where a sandbox can mount them.
 //! - [`table`] knows every runtime identifier of AWS, and what each needs.
-//! - [`discover`] finds interpreters on the host; [`Runtimes`] resolves an identifier to one of them, or says how to get it.
+//! - [`discover`] finds interpreters on the host; [`Runtimes`] resolves an identifier to one of them, or says how to get
+//!   it.
 //! - [`launch`] gives the command line and the environment of a runtime process.
 //! - [`channel`] and [`telemetry`] are the two byte formats between such a process and the server.
 //!

@@ -11,7 +11,8 @@ use crate::frames::Inbox;
 const HEADER: usize = 16;
 const MAGIC: u32 = 0xa55a_0000;
 
-/// The largest log event that CloudWatch Logs takes (256 KiB less its own 26 bytes); longer messages are cut into several.
+/// The largest log event that CloudWatch Logs takes (256 KiB less its own 26 bytes); longer messages are cut into
+/// several.
 pub const DEFAULT_MAX_MESSAGE: usize = 262_144 - 26;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -121,7 +121,6 @@ class Channel {
   dispatch(buffer, start, end) {
     if (buffer[start] !== INVOKE) return;
     const deadlineMs = buffer.readUInt32BE(start + 1) * 4294967296 + buffer.readUInt32BE(start + 5);
-    const call = { deadlineMs, requestId: '', arn: '', traceId: '', clientContext: '', identity: '', tenantId: '', event: '' };
     let at = start + 9;
     const text = () => {
       const length = buffer.readUInt16BE(at);
@@ -129,14 +128,17 @@ class Channel {
       at = from + length;
       return length === 0 ? '' : buffer.utf8Slice(from, at);
     };
-    call.requestId = text();
-    call.arn = text();
-    call.traceId = text();
-    call.clientContext = text();
-    call.identity = text();
-    call.tenantId = text();
-    call.event = buffer.utf8Slice(at, end);
-    this.onInvoke(call);
+    // The fields are read in the order in which they stand here.
+    this.onInvoke({
+      deadlineMs,
+      requestId: text(),
+      arn: text(),
+      traceId: text(),
+      clientContext: text(),
+      identity: text(),
+      tenantId: text(),
+      event: buffer.utf8Slice(at, end),
+    });
   }
 
   // One frame. `first` and `second` are the short strings before the body; null means that the kind has none.

@@ -10,7 +10,8 @@ function install() {
 
 function streamifyResponse() {
   throw new Error(
-    'awslambda.streamifyResponse: response streaming is not supported by this version of Hearth; return the whole response from an async handler instead',
+    'awslambda.streamifyResponse: response streaming is not supported by this version of Hearth; ' +
+      'return the whole response from an async handler instead',
   );
 }
 

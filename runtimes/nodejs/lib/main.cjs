@@ -13,6 +13,7 @@ const { NODE_MAJOR } = require('./versions.cjs');
 // Node, whose message reaches no invoker; here every version reports what happened.)
 const EXIT_UNCAUGHT = 129;
 const EXIT_REJECTED = 128;
+const EXIT_UNSETTLED = 13;
 const EXIT_FAILED_INIT = NODE_MAJOR >= 24 ? 1 : EXIT_UNCAUGHT;
 const FAILED_INIT = NODE_MAJOR >= 24 ? 'Init Error' : 'Uncaught Exception';
 
@@ -22,6 +23,7 @@ async function run() {
   globals.install();
   const invocations = new Invocations(link);
   catchTheUncaught(link, invocations);
+  exitIfNeverLoaded(link, invocations);
   let handler;
   try {
     handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
@@ -32,6 +34,14 @@ async function run() {
   }
   // Rejections that loading left behind are reported before the next turn of the event loop: they fail the init.
   setImmediate(() => invocations.serve(handler));
+}
+
+// A module whose top-level await never settles leaves Node with nothing to do; the status is Node's own for that.
+function exitIfNeverLoaded(link, invocations) {
+  link.keepAlive(false);
+  process.on('beforeExit', () => {
+    if (!invocations.serving) process.exit(EXIT_UNSETTLED);
+  });
 }
 
 // The lean channel if the platform handed one over, else the HTTP Runtime API.

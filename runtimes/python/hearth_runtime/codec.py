@@ -140,7 +140,7 @@ def _holds_named_tuple(value):
 def _plain(value):
     """A copy with named tuples as dicts and byte keys as text."""
     if isinstance(value, dict):
-        return {(key.decode("utf-8") if isinstance(key, bytes) else key): _plain(member) for key, member in value.items()}
+        return {(key.decode() if isinstance(key, bytes) else key): _plain(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
         return _plain(value._asdict()) if hasattr(value, "_asdict") else [_plain(member) for member in value]
     return value

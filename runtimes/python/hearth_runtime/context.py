@@ -30,7 +30,8 @@ def _described(thing, fields):
 class LambdaContext:
     def __init__(self, call, static):
         self.aws_request_id = call[0]
-        self.log_group_name, self.log_stream_name, self.function_name, self.memory_limit_in_mb, self.function_version = static
+        self.log_group_name, self.log_stream_name, self.function_name = static[:3]
+        self.memory_limit_in_mb, self.function_version = static[3:]
         self.invoked_function_arn = call[2]
         self.tenant_id = call[6] or None
         self._w3c_fields = {}

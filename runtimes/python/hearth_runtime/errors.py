@@ -14,7 +14,7 @@ _INDENT = "\u00a0"
 
 
 def describe(problem, request_id):
-    """The error document: `errorMessage`, `errorType`, `requestId` (empty during init) and `stackTrace`, in this order."""
+    """The error document, its keys in the contract's order; `requestId` is empty during init."""
     if isinstance(problem, Fault):
         error_type, trace = problem.error_type, problem.trace
     else:
@@ -31,13 +31,16 @@ def _text(problem):
 
 def _trace(problem):
     """The formatted frames, from the first that is not the runtime's own."""
-    frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(problem.__traceback__)]
+    found = traceback.extract_tb(problem.__traceback__)
+    frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in found]
     while frames and (frames[0][0].startswith(_OWN_FOLDER) or frames[0][0].endswith("/bootstrap.py")):
         del frames[0]
     return traceback.format_list(frames)
 
 
 def log(failure, sink):
+    # What was printed before comes before, a line without an end included.
+    sink.flush()
     if streams.json_format():
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         record = {"timestamp": stamp, "level": "ERROR"}

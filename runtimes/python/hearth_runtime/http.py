@@ -70,7 +70,8 @@ class RuntimeApi:
             self._socket.connect(self._address)
             self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         head = (
-            "%s %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+            "%s %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n"
+            "Content-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
             % (method, _BASE, path, self._host, _RELEASE, len(body), headers)
         ).encode("latin-1", "replace")
         if len(body) < 65536:

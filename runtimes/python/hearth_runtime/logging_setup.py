@@ -55,7 +55,7 @@ class _CurrentInvocation(logging.Filter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object per record: Lambda's own fields in a fixed order, then the program's extra ones; none that is null."""
+    """One JSON object per record: Lambda's fields in a fixed order, then the program's own; none that is null."""
 
     def __init__(self):
         super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")

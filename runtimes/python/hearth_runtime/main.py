@@ -12,6 +12,7 @@ def run():
     logs.install(sink)
     paths.install(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
     function = _load(link, sink)
+    sink.flush()
     link.ready()
     _serve(link, sink, function)
 
@@ -82,7 +83,6 @@ def _report(link, sink, request_id, problem):
 
     failure = errors.describe(problem, request_id)
     errors.log(failure, sink)
-    sink.flush()
     link.fail(request_id, failure["errorType"], codec.encode(failure))
 
 

@@ -57,6 +57,5 @@ def _customise(python_path):
     """Runs a `sitecustomize` that a wrapper or layer put on PYTHONPATH (tracing agents start that way)."""
     for folder in python_path:
         if os.path.exists(folder + "/sitecustomize.py") or os.path.isdir(folder + "/sitecustomize"):
-            import sitecustomize
-
+            __import__("sitecustomize")
             return

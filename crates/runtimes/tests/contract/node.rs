@@ -530,6 +530,14 @@ fn exiting_ends_the_process_and_reports_nothing() {
 }
 
 #[test]
+fn a_module_that_never_finishes_loading_ends_the_process() {
+    module("app.mjs", "await new Promise(() => {}); export const handler = 1;", "app.handler")
+        .exits(13)
+        .expect(|_, seen| assert_eq!(seen.init, Init::Gone))
+        .check();
+}
+
+#[test]
 fn a_server_that_hangs_up_ends_the_process_quietly() {
     returning("1").returns(0, "1").expect(|_, seen| assert_eq!((seen.exit, seen.stderr.as_str()), (None, ""))).check();
 }

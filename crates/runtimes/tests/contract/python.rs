@@ -667,6 +667,20 @@ fn a_failed_init_is_logged_with_a_warning() {
 }
 
 #[test]
+fn what_is_printed_before_an_error_comes_before_it() {
+    let error = "[ERROR] ValueError: bad\nTraceback (most recent call last):\n\
+        \u{a0}\u{a0}File \"{dir}/task/app.py\", line 3, in handler\n\u{a0}\u{a0}\u{a0}\u{a0}raise ValueError('bad')";
+    python("def handler(event, context):\n    print('so far', end='')\n    raise ValueError('bad')\n")
+        .call("{}")
+        .logs(&[(None, "so far"), (ERROR, error)])
+        .check();
+    python("print('init', end='')\ndef handler(event, context):\n    print('invoke')\n")
+        .call("{}")
+        .logs(&[(None, "init"), (None, "invoke\n")])
+        .check();
+}
+
+#[test]
 fn what_is_printed_before_the_end_is_not_lost() {
     python("import sys\ndef handler(event, context):\n    print('one')\n    print('two', end='')\n    sys.exit(1)\n")
         .call("{}")
