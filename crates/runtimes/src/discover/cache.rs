@@ -13,7 +13,7 @@ use super::Interpreter;
 use super::places::Candidate;
 
 /// Raised when the stored form, or the meaning of what is stored, changes: older answers are then asked for anew.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Cache {

@@ -9,13 +9,39 @@ use crate::table::Language;
 /// What every sandbox mounts already.
 const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin"];
 
-const LDD_TIMEOUT: Duration = Duration::from_secs(5);
+const LDD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Modules of Python that are built on libraries of the host, which may lie anywhere.
+const LIBRARY_USERS: [&str; 14] = [
+    "_bz2", "_ctypes", "_curses", "_dbm", "_decimal", "_gdbm", "_hashlib", "_lzma", "_sqlite3", "_ssl", "_uuid",
+    "_zstd", "pyexpat", "zlib",
+];
 
 /// The paths to mount read-only at the same place: as little of the host as makes the interpreter run.
 pub(super) fn needed(language: Language, executable: &Path, prefix: &Path) -> Vec<PathBuf> {
     let mut paths = vec![own(language, executable, prefix)];
-    paths.extend(libraries(executable));
+    let mut binaries = vec![executable.to_owned()];
+    if language == Language::Python && !is_system(prefix) {
+        binaries.extend(modules(prefix));
+    }
+    paths.extend(libraries(&binaries));
     minimal(paths)
+}
+
+/// Python's own modules in machine code that need libraries of the host.
+fn modules(prefix: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries(&prefix.join("lib"))
+        .flat_map(|folder| entries(&folder.join("lib-dynload")).collect::<Vec<_>>())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
+            name.is_some_and(|name| LIBRARY_USERS.contains(&name))
+        })
+        .collect()
+}
+
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
 /// Python needs its library next to itself; Node.js is one file, and the rest of its prefix (npm) is no business of a
@@ -26,15 +52,13 @@ fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
     if holds_library && prefix.components().count() > 2 { prefix.to_owned() } else { executable.to_owned() }
 }
 
-/// Shared libraries, as the dynamic linker of this host resolves them. None when `ldd` cannot tell.
-fn libraries(executable: &Path) -> Vec<PathBuf> {
-    let Some(executable) = executable.to_str() else {
-        return Vec::new();
-    };
-    match ask(Path::new("/usr/bin/ldd"), &[executable], LDD_TIMEOUT) {
+/// Their shared libraries, as the dynamic linker of this host resolves them. None when `ldd` cannot tell.
+fn libraries(binaries: &[PathBuf]) -> Vec<PathBuf> {
+    let names: Vec<&str> = binaries.iter().filter_map(|path| path.to_str()).collect();
+    match ask(Path::new("/usr/bin/ldd"), &names, LDD_TIMEOUT) {
         Ok(listing) => parse_ldd(&listing),
         Err(reason) => {
-            tracing::debug!(executable, %reason, "cannot list shared libraries");
+            tracing::debug!(executable = names.first(), %reason, "cannot list shared libraries");
             Vec::new()
         }
     }
@@ -56,8 +80,7 @@ fn minimal(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.dedup();
     let mut kept: Vec<PathBuf> = Vec::new();
     for path in paths {
-        let is_system = SYSTEM.iter().any(|system| path.starts_with(system));
-        if !is_system && !kept.iter().any(|other| path.starts_with(other)) {
+        if !is_system(&path) && !kept.iter().any(|other| path.starts_with(other)) {
             kept.push(path);
         }
     }
@@ -74,6 +97,20 @@ mod tests {
         paths.extend(parse_ldd(ldd));
         let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
         assert_eq!(minimal(paths), expected);
+    }
+
+    #[test]
+    fn modules_that_need_libraries_are_asked_about_theirs() -> std::io::Result<()> {
+        let prefix = tempfile::tempdir()?;
+        let folder = prefix.path().join("lib/python3.12/lib-dynload");
+        std::fs::create_dir_all(&folder)?;
+        for name in ["_ssl.cpython-312-x86_64-linux-gnu.so", "_json.cpython-312-x86_64-linux-gnu.so", "zlib.so"] {
+            std::fs::write(folder.join(name), "")?;
+        }
+        let mut found = modules(prefix.path());
+        found.sort();
+        assert_eq!(found, [folder.join("_ssl.cpython-312-x86_64-linux-gnu.so"), folder.join("zlib.so")]);
+        Ok(())
     }
 
     const LDD: &str = "\tlinux-vdso.so.1 (0x00007ffd)\n\

@@ -691,6 +691,27 @@ fn what_is_printed_before_the_end_is_not_lost() {
 }
 
 #[test]
+fn threads_that_write_at_once_do_not_mix_their_lines() {
+    let code = "import logging, sys, threading\ndef work(letter):\n    for n in range(50):\n        sys.stdout.write(letter * 9000 + '\\n')\n\
+        \x20       logging.warning(letter * 9000)\ndef handler(event, context):\n\
+        \x20   threads = [threading.Thread(target=work, args=(letter,)) for letter in 'abcd']\n\
+        \x20   [t.start() for t in threads]\n    [t.join() for t in threads]\n";
+    python(code)
+        .call("{}")
+        .expect(|_, seen| {
+            if seen.mode == Mode::Lean {
+                assert_eq!(seen.logs.len(), 400);
+                for (_, text) in &seen.logs {
+                    let message = text.trim_end().rsplit('\t').next().unwrap_or_default();
+                    let first = message.chars().next().unwrap_or_default();
+                    assert!(message.len() == 9000 && message.chars().all(|letter| letter == first));
+                }
+            }
+        })
+        .check();
+}
+
+#[test]
 fn a_long_line_is_one_frame() {
     python("def handler(event, context):\n    print('x' * 100000)\n")
         .call("{}")

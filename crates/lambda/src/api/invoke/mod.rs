@@ -173,9 +173,10 @@ fn refusal(error: InvokeError) -> ApiError {
         }
         InvokeError::RuntimeUnavailable(text) => service(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", text),
         InvokeError::Sandbox(detail) => ApiError::internal(detail),
+        // The one error of the service's own that the model declares; SDKs try again after it.
         InvokeError::ShuttingDown => service(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailableException",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceException",
             "Hearth is shutting down; try again when it is back.".to_owned(),
         ),
     }
