@@ -55,7 +55,9 @@ fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
 /// Their shared libraries, as the dynamic linker of this host resolves them. None when `ldd` cannot tell.
 fn libraries(binaries: &[PathBuf]) -> Vec<PathBuf> {
     let names: Vec<&str> = binaries.iter().filter_map(|path| path.to_str()).collect();
-    match ask(Path::new("/usr/bin/ldd"), &names, LDD_TIMEOUT) {
+    let ldd = |names: &[&str]| ask(Path::new("/usr/bin/ldd"), names, LDD_TIMEOUT);
+    // One file that `ldd` does not like spoils its answer for all; the first is the interpreter itself.
+    match ldd(&names).or_else(|_| ldd(&names[..names.len().min(1)])) {
         Ok(listing) => parse_ldd(&listing),
         Err(reason) => {
             tracing::debug!(executable = names.first(), %reason, "cannot list shared libraries");
