@@ -62,6 +62,7 @@ mod tests {
         let iam = Iam::new(Options {
             mode,
             keys: Vec::new(),
+            account: AccountId::fallback(),
             master_secret: [0; 32],
             clock: Clock::fixed(0),
             random: Random::seeded(0),
@@ -94,6 +95,7 @@ mod tests {
         let iam = Iam::new(Options {
             mode: Mode::Enforce,
             keys: Vec::new(),
+            account: AccountId::fallback(),
             master_secret: [0; 32],
             clock: Clock::fixed(0),
             random: Random::seeded(0),

@@ -40,6 +40,8 @@ impl std::fmt::Debug for ConfiguredKey {
 pub struct Options {
     pub mode: Mode,
     pub keys: Vec<ConfiguredKey>,
+    /// Of callers in open mode who name none: unsigned, or by a key that is no account id.
+    pub account: AccountId,
     /// Signs the credentials of functions. 32 random bytes that stay the same over restarts and
     /// never leave the server.
     pub master_secret: [u8; 32],
@@ -64,6 +66,7 @@ pub enum IamError {
 pub struct Iam {
     mode: Mode,
     keys: HashMap<String, ConfiguredKey>,
+    account: AccountId,
     sealer: Sealer,
     clock: Clock,
     random: Random,
@@ -88,6 +91,7 @@ impl Iam {
         Ok(Self {
             mode: options.mode,
             keys,
+            account: options.account,
             sealer: Sealer::new(&options.master_secret),
             clock: options.clock,
             random: options.random,
@@ -132,7 +136,7 @@ impl Iam {
         let session = token.and_then(|token| self.sealer.open(token)).map(|(session, _)| session);
         match session.filter(|session| session.access_key_id == access_key_id) {
             Some(session) => assumed(&session),
-            None => root(AccountId::parse(access_key_id).unwrap_or_else(AccountId::fallback)),
+            None => root(AccountId::parse(access_key_id).unwrap_or_else(|| self.account.clone())),
         }
     }
 }
@@ -147,7 +151,7 @@ impl AccessKeys for Iam {
 
     fn anonymous(&self) -> Option<Identity> {
         match self.mode {
-            Mode::Open => Some(root(AccountId::fallback())),
+            Mode::Open => Some(root(self.account.clone())),
             Mode::Enforce => None,
         }
     }
@@ -155,12 +159,12 @@ impl AccessKeys for Iam {
 
 impl RoleCredentials for Iam {
     /// The account is the role's. (A role ARN without one, which the control plane does not
-    /// accept, gives the fallback account.)
+    /// accept, gives that of nameless callers.)
     fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials {
         let account = role_arn.split(':').nth(4).and_then(AccountId::parse);
         self.sealer.seal(&Session {
             access_key_id: format!("{TEMPORARY}{}", key_text(self.random.bytes())),
-            account: account.unwrap_or_else(AccountId::fallback),
+            account: account.unwrap_or_else(|| self.account.clone()),
             role_arn: role_arn.to_owned(),
             name: session_name.to_owned(),
             expires_ms: self.clock.now_ms().saturating_add(i64::from(lifetime_s) * 1_000),
@@ -233,6 +237,7 @@ mod tests {
         Iam::new(Options {
             mode,
             keys,
+            account: AccountId::fallback(),
             master_secret: [9; 32],
             clock: clock.clone(),
             random: Random::seeded(1),
@@ -333,5 +338,17 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         assert!(!format!("{:?}", key(KEY, SECRET)).contains(SECRET));
+    }
+
+    #[test]
+    fn who_names_no_account_is_in_the_configured_one() {
+        let mine = AccountId::parse("222222222222").unwrap();
+        let iam = Iam {
+            account: mine.clone(),
+            ..iam(Mode::Open, &Clock::fixed(0))
+        };
+        assert_eq!(iam.anonymous().map(|who| who.account), Some(mine.clone()));
+        assert_eq!(iam.find("test", None).unwrap().0.account, mine);
+        assert_eq!(iam.find("333333333333", None).unwrap().0.account.as_str(), "333333333333");
     }
 }

@@ -109,6 +109,7 @@ pub async fn assemble(
         clock,
         random,
         access_keys: iam,
+        region: config.region.value.clone(),
         services,
         local,
         browser: BrowserPolicy {
@@ -175,6 +176,7 @@ fn open_iam(config: &Config, layout: &Layout, clock: &Clock, random: &Random) ->
             AuthMode::Enforce => hearth_iam::Mode::Enforce,
         },
         keys: config.keys.value.iter().map(|key| configured_key(config, key)).collect(),
+        account: config.account.value.clone(),
         master_secret,
         clock: clock.clone(),
         random: random.clone(),

@@ -111,10 +111,10 @@ settings! {
         "Keys that callers sign with: `access_key_id`, `secret_access_key` or `secret_access_key_file`, `account`, `user` (else `admin`).";
     region: Region, "region", Some("HEARTH_REGION"), Some("--region"),
         default |_: &Host| Region::fallback(), said "us-east-1",
-        "Region that Hearth's own commands use, and that `hearth env` prints.";
+        "Region of callers who name none, of Hearth's own commands, and of `hearth env`.";
     account: AccountId, "account", Some("HEARTH_ACCOUNT"), Some("--account"),
         default |_: &Host| AccountId::fallback(), said "000000000000",
-        "Account of configured keys that name none.";
+        "Account of callers who name none, and of configured keys that name none.";
     concurrency: Count<1, 100_000>, "concurrency", Some("HEARTH_CONCURRENCY"), Some("--concurrency"),
         default |_: &Host| Count(1_000), said "1000",
         "Invocations that may run at once in one account and region; more are answered with 429.";

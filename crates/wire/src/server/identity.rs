@@ -57,7 +57,7 @@ impl FrontDoor {
         let region = browser::host(parts).and_then(|host| Host::parse(host).region);
         Ok(Caller {
             account: identity.account,
-            region: region.unwrap_or_else(Region::fallback),
+            region: region.unwrap_or_else(|| self.region.clone()),
             arn: identity.arn,
             access_key_id: None,
         })

@@ -29,7 +29,7 @@ pub use local::{LocalHandler, LocalRequest, LocalRoute, Matching, local_handler}
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::AccessKeys;
+use hearth_model::{AccessKeys, Region};
 use tokio::net::TcpListener;
 
 use crate::aws_json::JsonService;
@@ -69,6 +69,8 @@ pub struct Options {
     pub clock: Clock,
     pub random: Random,
     pub access_keys: Arc<dyn AccessKeys>,
+    /// Of callers who name none: unsigned, and by no host name that says it.
+    pub region: Region,
     pub services: Vec<Mount>,
     pub local: Vec<LocalRoute>,
     pub browser: BrowserPolicy,
@@ -80,6 +82,7 @@ pub struct FrontDoor {
     limits: Limits,
     random: Random,
     access_keys: Arc<dyn AccessKeys>,
+    region: Region,
     services: Vec<Mount>,
     local: Vec<LocalRoute>,
     browser: BrowserPolicy,
@@ -99,6 +102,7 @@ impl FrontDoor {
             limits: options.limits,
             random: options.random,
             access_keys: options.access_keys,
+            region: options.region,
             services: options.services,
             local: options.local,
             browser: options.browser,

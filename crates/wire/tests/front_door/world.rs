@@ -153,6 +153,7 @@ impl World {
             clock: Clock::fixed(NOW_MS),
             random: Random::seeded(1),
             access_keys: Arc::new(Keys { mode }),
+            region: hearth_model::Region::fallback(),
             services: vec![
                 Mount {
                     service: Service::Lambda,
