@@ -17,12 +17,10 @@ use hearth_runtimes::Language;
 /// A machine without interpreters would pass everything else.
 #[test]
 fn there_is_a_python_and_a_node_to_check() {
-    for language in [Language::Python, Language::Node] {
-        let found = interpreters().iter().any(|one| one.language == language);
-        assert!(
-            found,
-            "no interpreter of {language:?} on this host: install Python 3.9 or newer, and Node.js 18 or newer"
-        );
+    let found: Vec<_> = interpreters().iter().map(|one| (one.definition.id, &one.version)).collect();
+    for (language, wanted) in [(Language::Python, "Python 3.9"), (Language::Node, "Node.js 18")] {
+        let there = interpreters().iter().any(|one| one.language == language);
+        assert!(there, "install {wanted} or newer; found {found:?}");
     }
     assert!(interpreters().iter().all(|one| matches!(one.language, Language::Python | Language::Node)));
 }
