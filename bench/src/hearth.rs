@@ -4,6 +4,7 @@ use std::io::{self, Cursor, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -20,7 +21,7 @@ pub(crate) struct Hearth {
     pub(crate) address: String,
     /// From the start of the process to its first healthy answer.
     pub(crate) start_up: Duration,
-    _data: tempfile::TempDir,
+    data: Arc<tempfile::TempDir>,
 }
 
 /// What a function of the benchmark is made of.
@@ -53,8 +54,19 @@ pub(crate) fn node(runtime: &str) -> Source {
 pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
 
 impl Hearth {
+    /// On a data folder of its own: it has yet to look at the host's interpreters.
     pub(crate) fn start(program: &Path) -> io::Result<Self> {
-        let data = tempfile::tempdir()?;
+        Self::start_on(program, Arc::new(tempfile::tempdir()?))
+    }
+
+    /// Stops it, and starts it on the same data folder.
+    pub(crate) fn start_again(self, program: &Path) -> io::Result<Self> {
+        let data = Arc::clone(&self.data);
+        drop(self);
+        Self::start_on(program, data)
+    }
+
+    fn start_on(program: &Path, data: Arc<tempfile::TempDir>) -> io::Result<Self> {
         let address = free_address()?;
         let began = Instant::now();
         let child = Command::new(program)
@@ -69,7 +81,7 @@ impl Hearth {
             child,
             address,
             start_up: Duration::ZERO,
-            _data: data,
+            data,
         };
         hearth.wait_until_healthy(began)?;
         hearth.start_up = began.elapsed();

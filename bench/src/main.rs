@@ -14,10 +14,11 @@ mod stats;
 
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use clap::Parser;
+use serde_json::Value;
 
 use hearth::{Hearth, Source};
 use stats::{Sample, millis};
@@ -31,12 +32,12 @@ struct Options {
     /// Where peers are installed.
     #[arg(long, default_value = ".cache/bench")]
     cache: PathBuf,
-    /// The Python runtime to use, e.g. python3.12.
-    #[arg(long, default_value = "python3.11")]
-    python: String,
-    /// The Node.js runtime to use.
-    #[arg(long, default_value = "nodejs20.x")]
-    node: String,
+    /// The Python runtime to use, e.g. python3.12; else the newest that this host has.
+    #[arg(long)]
+    python: Option<String>,
+    /// The Node.js runtime to use; else the newest that this host has.
+    #[arg(long)]
+    node: Option<String>,
     /// Seconds per load.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -66,10 +67,15 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> io::Result<()> {
     let cache = std::path::absolute(&options.cache)?;
+    let python = runtime(options, options.python.as_ref(), "python")?;
+    let node = runtime(options, options.node.as_ref(), "nodejs")?;
+    let languages = [("Python", hearth::python(&python)), ("Node", hearth::node(&node))];
+    row("runtimes", &format!("{python}, {node}"));
     let server = Hearth::start(&options.hearth)?;
-    row("server start-up to first answer", &millis(server.start_up));
+    row("server start-up to first answer, new data folder", &millis(server.start_up));
+    let server = server.start_again(&options.hearth)?;
+    row("server start-up to first answer, every time after", &millis(server.start_up));
     row("server memory, no function", &kib(process::memory_kib(&process::tree(server.pid()))));
-    let languages = [("Python", hearth::python(&options.python)), ("Node", hearth::node(&options.node))];
     for (language, source) in &languages {
         cold(&server, language, source, options.cold)?;
     }
@@ -88,6 +94,19 @@ fn run(options: &Options) -> io::Result<()> {
         beside(options, &cache)?;
     }
     Ok(())
+}
+
+/// The runtime asked for, or the newest of its language.
+fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Result<String> {
+    if let Some(id) = asked {
+        return Ok(id.clone());
+    }
+    let listed = Command::new(&options.hearth).args(["runtimes", "-o", "json"]).output()?;
+    let listed: Value = serde_json::from_slice(&listed.stdout).map_err(io::Error::other)?;
+    let ready = listed.as_array().into_iter().flatten().filter(|one| one["state"] == "ready");
+    let ids = ready.filter_map(|one| one["id"].as_str()).filter(|id| id.starts_with(language));
+    // The listing is in rising order.
+    ids.last().map(ToOwned::to_owned).ok_or_else(|| io::Error::other(format!("this host has no {language} runtime")))
 }
 
 /// First invocations of functions that never ran.
