@@ -104,9 +104,9 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
     let listed = Command::new(&options.hearth).args(["runtimes", "-o", "json"]).output()?;
     let listed: Value = serde_json::from_slice(&listed.stdout).map_err(io::Error::other)?;
     let ready = listed.as_array().into_iter().flatten().filter(|one| one["state"] == "ready");
-    let ids = ready.filter_map(|one| one["id"].as_str()).filter(|id| id.starts_with(language));
+    let mut ids = ready.filter_map(|one| one["id"].as_str()).filter(|id| id.starts_with(language));
     // The listing is in rising order.
-    ids.last().map(ToOwned::to_owned).ok_or_else(|| io::Error::other(format!("this host has no {language} runtime")))
+    ids.next_back().map(ToOwned::to_owned).ok_or_else(|| io::Error::other(format!("this host has no {language} runtime")))
 }
 
 /// First invocations of functions that never ran.
