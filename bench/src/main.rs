@@ -106,7 +106,9 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
     let ready = listed.as_array().into_iter().flatten().filter(|one| one["state"] == "ready");
     let mut ids = ready.filter_map(|one| one["id"].as_str()).filter(|id| id.starts_with(language));
     // The listing is in rising order.
-    ids.next_back().map(ToOwned::to_owned).ok_or_else(|| io::Error::other(format!("this host has no {language} runtime")))
+    ids.next_back()
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| io::Error::other(format!("this host has no {language} runtime")))
 }
 
 /// First invocations of functions that never ran.
