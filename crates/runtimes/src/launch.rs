@@ -81,7 +81,7 @@ impl ResolvedRuntime {
         argv
     }
 
-    /// The variables of `facts/runtime-api.md` section 7 that depend on the runtime alone. A function's own variables
+    /// The variables that Lambda sets and that depend on the runtime alone. A function's own variables
     /// may override those that Lambda lets them; the caller adds the rest (`_HANDLER`, `AWS_LAMBDA_*`, credentials).
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
