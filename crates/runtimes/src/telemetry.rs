@@ -1,7 +1,8 @@
 //! The log channel of a runtime: framed log events, written to an inherited descriptor.
 //!
 //! A frame is a big-endian `u32` kind, `u32` length, `u64` microseconds since the epoch, then the message.
-//! AWS's own clients of managed runtimes write it too. Bytes from a runtime are hostile: the [`Decoder`] accepts any split of them and bounds what it buffers.
+//! AWS's own clients of managed runtimes write it too. Bytes from a runtime are hostile: the [`Decoder`] accepts any
+//! split of them and bounds what it buffers.
 
 use bytes::Bytes;
 
