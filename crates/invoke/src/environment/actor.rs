@@ -187,7 +187,7 @@ impl Environment {
                 }
             };
         }
-        self.runtime.output.drain(&mut self.journal);
+        self.runtime.output.drain_to_the_end(&mut self.journal);
         self.journal.finish().await;
         // Dropping the sandbox ends every process in it and clears it away in the background.
     }

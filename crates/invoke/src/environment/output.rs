@@ -82,13 +82,19 @@ impl Output {
         }
     }
 
-    /// The process is gone: an unfinished last line is an event too.
-    pub(super) fn close(&mut self, journal: &mut Journal) {
+    /// [`Output::drain`] at the end of an invocation: an unfinished last line is an event of that
+    /// one, and not the beginning of the next one's output.
+    pub(super) fn drain_to_the_end(&mut self, journal: &mut Journal) {
         self.drain(journal);
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
             self.push_line(&line, journal);
         }
+    }
+
+    /// The process is gone, or soon will be.
+    pub(super) fn close(&mut self, journal: &mut Journal) {
+        self.drain_to_the_end(journal);
         self.lines = None;
         self.frames = None;
     }
@@ -264,6 +270,22 @@ mod tests {
         output.drain(&mut journal);
         journal.finish().await;
         assert_eq!(sink.messages(), ["late\n"]);
+    }
+
+    /// A prompt without a line break once came out glued to the next invocation's first line.
+    #[tokio::test]
+    async fn an_unfinished_line_ends_with_its_invocation() {
+        let spec = spec("f");
+        let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
+        let sink = Arc::new(Collected::default());
+        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
+        let mut stdout = File::from(writers.stdout);
+        stdout.write_all(b"one\npartial").unwrap();
+        output.drain_to_the_end(&mut journal);
+        stdout.write_all(b"next\n").unwrap();
+        output.drain_to_the_end(&mut journal);
+        journal.finish().await;
+        assert_eq!(sink.messages(), ["one\n", "partial", "next\n"]);
     }
 
     #[tokio::test]

@@ -243,7 +243,7 @@ impl Environment {
     }
 
     fn write_end(&mut self, id: &str, figures: &Figures, platform: Option<&PlatformError>) {
-        self.runtime.output.drain(&mut self.journal);
+        self.runtime.output.drain_to_the_end(&mut self.journal);
         write_lines(&self.plane, &mut self.journal, &self.reporter, id, figures, platform);
     }
 }

@@ -176,6 +176,18 @@ async fn requests_that_are_refused_before_they_reach_it() {
             "InvocationType Event is not available in Hearth yet: invoke with RequestResponse".to_owned(),
         ),
         (
+            "f",
+            vec![("x-amz-tenant-id", "blue")],
+            "InvalidParameterValueException",
+            "TenantId is not available in Hearth yet: no function has tenant isolation".to_owned(),
+        ),
+        (
+            "f",
+            vec![("x-amz-durable-execution-name", "one")],
+            "InvalidParameterValueException",
+            "DurableExecutionName is not available in Hearth yet: no function is durable".to_owned(),
+        ),
+        (
             "f:1?Qualifier=2",
             vec![],
             "InvalidParameterValueException",

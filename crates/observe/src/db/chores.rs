@@ -22,14 +22,20 @@ const CHUNK_BYTES: u64 = 512;
 const EXPIRY_EVERY_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
 
+/// Between two lines about logs dropped for their size.
+const TELL_DROPPED_EVERY_MS: i64 = 60_000;
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Chores {
     /// Bytes of all chunks, [`CHUNK_BYTES`] for each included.
     stored_bytes: u64,
     max_bytes: u64,
-    /// Bytes dropped for size since the last line about it.
+    /// Bytes dropped for size since the last line about it; `None` while nothing is to be dropped.
     dropping: Option<u64>,
+    /// Dropped since the last line, but not told yet.
+    untold_bytes: u64,
+    told_ms: Option<i64>,
     doomed: bool,
     vacuum: bool,
     expired_at_ms: Option<i64>,
@@ -45,6 +51,8 @@ impl Chores {
             })?,
             max_bytes,
             dropping: None,
+            untold_bytes: 0,
+            told_ms: None,
             doomed: true,
             vacuum: false,
             expired_at_ms: None,
@@ -117,15 +125,26 @@ impl Writer {
             self.chores.stored_bytes = 0;
         }
         if self.chores.stored_bytes <= goal {
-            let limit_bytes = self.chores.max_bytes;
-            tracing::warn!(
-                dropped_bytes = dropped,
-                limit_bytes,
-                "logs reached their size limit; the oldest were dropped"
-            );
             self.chores.dropping = None;
+            self.chores.untold_bytes += dropped;
+            self.tell_dropped();
         }
         Ok(())
+    }
+
+    /// Says what went, at most once a minute: a function's flood must not flood the server's log.
+    fn tell_dropped(&mut self) {
+        let now_ms = self.now_ms();
+        if self.chores.told_ms.is_some_and(|told_ms| now_ms - told_ms < TELL_DROPPED_EVERY_MS) {
+            return;
+        }
+        tracing::warn!(
+            dropped_bytes = self.chores.untold_bytes,
+            limit_bytes = self.chores.max_bytes,
+            "logs reached their size limit; the oldest were dropped"
+        );
+        self.chores.untold_bytes = 0;
+        self.chores.told_ms = Some(now_ms);
     }
 
     /// Collects the chunks of deleted groups and streams.

@@ -52,6 +52,7 @@ async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError
     let kind = kind(&request)?;
     let wants_log_tail = wants_log_tail(&request)?;
     let client_context = client_context(&request)?;
+    refuse_unavailable(&request)?;
     let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
     let payload = payload::check(request.body).map_err(invalid_content)?;
     if kind == Kind::DryRun {
@@ -120,6 +121,21 @@ fn wants_log_tail(request: &Request) -> Result<bool, Error> {
             violations.finish_with(Error::Constraint).map(|()| false)
         }
     }
+}
+
+/// What the service knows and Hearth cannot honour yet is not ignored.
+fn refuse_unavailable(request: &Request) -> Result<(), Error> {
+    let members = [
+        ("x-amz-tenant-id", "TenantId", "no function has tenant isolation"),
+        ("x-amz-durable-execution-name", "DurableExecutionName", "no function is durable"),
+    ];
+    let found = members.into_iter().find(|(header, ..)| request.header(header).is_some());
+    found.map_or(Ok(()), |(_, member, hint)| {
+        Err(Error::NotAvailable {
+            member,
+            hint: hint.to_owned(),
+        })
+    })
 }
 
 /// Base64 of a JSON document; the runtime gets the document.
