@@ -174,7 +174,7 @@ pub enum StoreError {
         found: u64,
     },
     /// `holder` is empty, or ` (pid 123)`.
-    #[error("the data folder {path} is in use by another process{holder}; stop it, or give this one another folder")]
+    #[error("the data folder {path} is in use by another process{holder}")]
     Locked { path: String, holder: String },
     /// A later release wrote it. What is stored never changes its meaning, so an older program
     /// cannot guess what the newer form says.
