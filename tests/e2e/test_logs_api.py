@@ -227,3 +227,29 @@ def test_hearth_logs_follows(server, lab_on):
         follower.terminate()
         follower.wait(10)
         lab.clear()
+
+
+def test_hearth_logs_of_a_deleted_function(server, lab_on):
+    """What a function logged outlives it; a name that nobody ever had is an error."""
+    lab = lab_on(server, account="000000000000")
+    function = lab.deploy(PRINTS)
+    function.call({"lines": ["last words"]})
+    lab.clear()
+
+    def logs(name):
+        return subprocess.run([hearth_binary(), "logs", name], env=server.environment(), capture_output=True, text=True)
+
+    left = logs(function.name)
+    assert left.returncode == 0 and "last words\n" in left.stdout, left
+    never = logs(function.name + "-never")
+    assert never.returncode == 8 and "Function not found" in never.stderr, never
+
+
+def test_a_line_without_an_end_is_in_its_own_invocation(server, lab_on):
+    lab = lab_on(server, account="000000000000")
+    function = lab.deploy("import os\ndef handler(event, context):\n    os.write(1, event['text'].encode())\n")
+    for text in ("no end", "one line\n"):
+        function.call({"text": text})
+    messages = [e["message"] for e in function.caller.logs.filter_log_events(logGroupName=function.group)["events"]]
+    assert "no end" in messages and "one line\n" in messages, messages
+    lab.clear()

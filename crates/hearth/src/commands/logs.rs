@@ -90,12 +90,28 @@ impl Source {
             headers: Vec::new(),
             body: Vec::new(),
         };
-        let found = client.send(call)?.json()?;
+        let found = match client.send(call) {
+            Ok(reply) => reply.json()?,
+            // What a deleted function logged is still there.
+            Err(failure) if failure.names("ResourceNotFoundException") => {
+                return Self::left_behind(client, function)?.ok_or(failure);
+            }
+            Err(failure) => return Err(failure),
+        };
         let name = found["FunctionName"].as_str().unwrap_or(function);
         let own = format!("/aws/lambda/{name}");
         let group = found["LoggingConfig"]["LogGroup"].as_str().unwrap_or(&own).to_owned();
         let stream_mark = (group != own).then(|| format!("/{name}["));
         Ok(Self { group, stream_mark })
+    }
+
+    /// The group of a function that is gone, if it has one.
+    fn left_behind(client: &Client, function: &str) -> Result<Option<Self>, Failure> {
+        let group = format!("/aws/lambda/{function}");
+        let found = call_logs(client, "DescribeLogGroups", &json!({ "logGroupNamePrefix": group }))?;
+        let groups = found["logGroups"].as_array();
+        let is_there = groups.into_iter().flatten().any(|one| one["logGroupName"] == group.as_str());
+        Ok(is_there.then_some(Self { group, stream_mark: None }))
     }
 
     /// Every page. A group that does not exist yet has no events.
@@ -129,27 +145,30 @@ impl Source {
         if let Some(token) = token {
             body["nextToken"] = token.into();
         }
-        let headers = vec![
-            ("content-type", "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target", "Logs_20140328.FilterLogEvents".to_owned()),
-        ];
-        let body = body.to_string().into_bytes();
-        match client.send(Call {
-            service: "logs",
-            method: Method::POST,
-            path: "/".to_owned(),
-            headers,
-            body,
-        }) {
-            Ok(reply) => reply.json(),
+        match call_logs(client, "FilterLogEvents", &body) {
             Err(failure) if failure.names("ResourceNotFoundException") => Ok(json!({ "events": [] })),
-            Err(failure) => Err(failure),
+            answered => answered,
         }
     }
 
     fn is_ours(&self, event: &Event) -> bool {
         self.stream_mark.as_ref().is_none_or(|mark| event.log_stream_name.contains(mark.as_str()))
     }
+}
+
+fn call_logs(client: &Client, operation: &str, body: &Value) -> Result<Value, Failure> {
+    let headers = vec![
+        ("content-type", "application/x-amz-json-1.1".to_owned()),
+        ("x-amz-target", format!("Logs_20140328.{operation}")),
+    ];
+    let call = Call {
+        service: "logs",
+        method: Method::POST,
+        path: "/".to_owned(),
+        headers,
+        body: body.to_string().into_bytes(),
+    };
+    client.send(call)?.json()
 }
 
 /// Milliseconds of a text such as `90s`, `10m`, `2h` or `1d`.
