@@ -116,7 +116,7 @@ mod tests {
     }
 
     const LDD: &str = "\tlinux-vdso.so.1 (0x00007ffd)\n\
-        \tlibpython3.12.so.1.0 => /root/.pyenv/versions/3.12.1/lib/libpython3.12.so.1.0 (0x00007f)\n\
+        \tlibpython3.12.so.1.0 => /home/ann/.pyenv/versions/3.12.1/lib/libpython3.12.so.1.0 (0x00007f)\n\
         \tlibssl.so.3 => /opt/openssl/lib/libssl.so.3 (0x00007f)\n\
         \tlibgone.so => not found\n\
         \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)\n\
@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn only_what_lies_outside_the_system_folders_is_mounted() {
-        let pyenv = "/root/.pyenv/versions/3.12.1";
+        let pyenv = "/home/ann/.pyenv/versions/3.12.1";
         check(
             Language::Python,
-            "/root/.pyenv/versions/3.12.1/bin/python3.12",
+            "/home/ann/.pyenv/versions/3.12.1/bin/python3.12",
             pyenv,
             LDD,
             &["/opt/openssl/lib/libssl.so.3", pyenv],
