@@ -130,7 +130,7 @@ mod tests {
             "/home/ann/.pyenv/versions/3.12.1/bin/python3.12",
             pyenv,
             LDD,
-            &["/opt/openssl/lib/libssl.so.3", pyenv],
+            &[pyenv, "/opt/openssl/lib/libssl.so.3"],
         );
         check(Language::Python, "/usr/bin/python3.11", "/usr", "", &[]);
         check(Language::Node, "/opt/node/bin/node", "/opt/node", "", &["/opt/node/bin/node"]);
