@@ -547,3 +547,27 @@ fn read_all(descriptor: OwnedFd) -> Vec<u8> {
     let _ = std::fs::File::from(descriptor).read_to_end(&mut bytes);
     bytes
 }
+
+/// Events of many lengths, each sent in pieces, come back whole from a handler that returns them.
+#[track_caller]
+pub(crate) fn check_pieces(mut case: Case) {
+    for (number, (pieces, length)) in [(1, 10), (3, 20), (7, 100), (1000, 70_000), (1, 0)].into_iter().enumerate() {
+        let event = format!("\"{}\"", "é".repeat(length));
+        let expected = Answer::Result(event.clone().into_bytes());
+        case = case
+            .call_with(Call {
+                event: event.into_bytes(),
+                pieces: Some(pieces),
+                ..Call::default()
+            })
+            .expect(move |subject, seen| {
+                if subject.language == Language::Node || subject.number >= 12 {
+                    assert_eq!(seen.answers[number], expected);
+                } else {
+                    // Before 3.12 the result is written in ASCII.
+                    assert!(matches!(seen.answers[number], Answer::Result(_)));
+                }
+            });
+    }
+    case.check();
+}
