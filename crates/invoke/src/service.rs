@@ -9,7 +9,7 @@ use std::time::Duration;
 use hearth_core::{Clock, Random, Tasks};
 use hearth_model::{
     BoxFuture, CatalogObserver, FunctionCatalog, FunctionKey, FunctionSpec, Invocation, Invoke, InvokeError, LogSink,
-    Lookup, Outcome, Qualifier, RoleCredentials, Version, arn,
+    Lookup, Outcome, Qualifier, RoleCredentials, Streamed, Version, arn,
 };
 use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::Sandboxes;
@@ -192,6 +192,10 @@ impl Invoke for DataPlane {
         Box::pin(self.run(invocation))
     }
 
+    fn invoke_streamed(&self, invocation: Invocation) -> BoxFuture<'_, Result<Streamed, InvokeError>> {
+        Box::pin(async move { self.run(invocation).await.map(Streamed::from) })
+    }
+
     fn dry_run(&self, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Version, InvokeError> {
         self.resolve(function, qualifier).map(|spec| spec.version)
     }
@@ -264,6 +268,8 @@ pub(crate) mod tests_support {
             environment: Vec::new(),
             tracing_active: false,
             reserved_concurrency: None,
+            snap_start: false,
+            layers: None,
             code: Arc::new(CodeDir::new(PathBuf::from("/nowhere"), "00".into())),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hearth_model::{
-    AccountId, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, Logging, Lookup, MemoryMib,
+    AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, Logging, Lookup, MemoryMib,
     Qualifier, Region, StorageMib, TimeoutS, Version, arn,
 };
 use parking_lot::RwLock;
@@ -194,6 +194,15 @@ impl FunctionCatalog for Snapshot {
             Some(Qualifier::Number(_) | Qualifier::Alias(_)) => Lookup::Absent,
         }
     }
+
+    fn ahead(&self, _: &FunctionKey) -> Vec<Ahead> {
+        // Only published versions can have it.
+        Vec::new()
+    }
+
+    fn with_ahead(&self) -> Vec<FunctionKey> {
+        Vec::new()
+    }
 }
 
 /// The smallest key that a listing may begin with.
@@ -274,6 +283,8 @@ fn spec(
         tracing_active: false,
         reserved_concurrency: record.reserved_concurrency,
         code,
+        snap_start: false,
+        layers: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::account::{AccountId, Region};
-use crate::function::FunctionSpec;
+use crate::function::{FunctionSpec, Version};
 use crate::name::{FunctionName, Qualifier};
 
 /// Names a function across accounts and regions.
@@ -32,6 +32,23 @@ pub trait FunctionCatalog: Send + Sync + 'static {
     /// On the hot path: no lock that a writer holds for long, no I/O. No qualifier means
     /// `$LATEST`.
     fn lookup(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Lookup;
+
+    /// What is to be initialised ahead of demand for a function's versions, aliases resolved: at
+    /// most one entry a version, and none for a version that needs nothing.
+    fn ahead(&self, key: &FunctionKey) -> Vec<Ahead>;
+
+    /// Every function for which [`FunctionCatalog::ahead`] has something: what a start begins with.
+    fn with_ahead(&self) -> Vec<FunctionKey>;
+}
+
+/// What is to be initialised ahead of demand for one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    pub version: Version,
+    /// Provisioned concurrency: so many environments are kept initialised. 0 for none.
+    pub environments: u32,
+    /// SnapStart: a snapshot is kept.
+    pub snap_start: bool,
 }
 
 /// Told after a change is durable and visible through [`FunctionCatalog::lookup`]. Implemented by

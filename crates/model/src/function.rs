@@ -170,7 +170,11 @@ pub struct FunctionSpec {
     pub tracing_active: bool,
     /// Reserved concurrency of the function, shared by its versions.
     pub reserved_concurrency: Option<u32>,
+    /// A published version that starts from an initialised snapshot (SnapStart).
+    pub snap_start: bool,
     pub code: Arc<CodeDir>,
+    /// The layers, unpacked over each other in their order (a later one wins); shown as `/opt`.
+    pub layers: Option<Arc<CodeDir>>,
 }
 
 impl FunctionSpec {

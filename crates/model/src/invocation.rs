@@ -40,6 +40,81 @@ pub struct Outcome {
     pub trace_header: String,
 }
 
+/// A run whose answer is passed on while the function still makes it.
+pub struct Streamed {
+    pub executed_version: Version,
+    /// The trace header that the function saw.
+    pub trace_header: String,
+    /// What the runtime says of its answer, e.g. `application/vnd.awslambda.http-integration-response`.
+    pub content_type: Option<String>,
+    pub answer: Box<dyn AnswerStream>,
+}
+
+/// The answer of a streamed run, piece by piece. Dropping it does not end the run.
+pub trait AnswerStream: Send {
+    /// The next piece; nothing is asked for after [`Piece::End`]. Cancel-safe.
+    fn next(&mut self) -> BoxFuture<'_, Piece>;
+}
+
+/// Some of a streamed answer.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// Never empty.
+    Chunk(Bytes),
+    End(StreamEnd),
+}
+
+/// How a streamed run ended. Chunks that came before stay valid.
+#[derive(Clone, Debug, Default)]
+pub struct StreamEnd {
+    /// With the error document, when the function failed before or while it answered.
+    pub error: Option<(FunctionError, Bytes)>,
+    /// As in [`Outcome::log_tail`].
+    pub log_tail: Option<Vec<u8>>,
+}
+
+/// The answer of a function that does not stream: its payload in one piece, or its error at the
+/// end.
+impl From<Outcome> for Streamed {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome {
+            executed_version,
+            payload,
+            error,
+            log_tail,
+            trace_header,
+        } = outcome;
+        let (chunk, error) = match error {
+            Some(error) => (None, Some((error, payload))),
+            None => (Some(payload).filter(|payload| !payload.is_empty()), None),
+        };
+        Self {
+            executed_version,
+            trace_header,
+            content_type: None,
+            answer: Box::new(OnePiece {
+                chunk,
+                end: StreamEnd { error, log_tail },
+            }),
+        }
+    }
+}
+
+struct OnePiece {
+    chunk: Option<Bytes>,
+    end: StreamEnd,
+}
+
+impl AnswerStream for OnePiece {
+    fn next(&mut self) -> BoxFuture<'_, Piece> {
+        let piece = match self.chunk.take() {
+            Some(chunk) => Piece::Chunk(chunk),
+            None => Piece::End(std::mem::take(&mut self.end)),
+        };
+        Box::pin(std::future::ready(piece))
+    }
+}
+
 /// The function ran and failed. The API renders it as `X-Amz-Function-Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FunctionError {
@@ -80,6 +155,10 @@ pub enum InvokeError {
 /// Runs functions. Implemented by `invoke`.
 pub trait Invoke: Send + Sync + 'static {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Outcome, InvokeError>>;
+
+    /// [`Invoke::invoke`], answering as soon as the function begins to. A function that does not
+    /// stream gives its answer as one piece.
+    fn invoke_streamed(&self, invocation: Invocation) -> BoxFuture<'_, Result<Streamed, InvokeError>>;
 
     /// Whether the caller could run it: the checks of [`Invoke::invoke`] without the run.
     ///

@@ -12,19 +12,23 @@ pub mod function;
 pub mod invocation;
 pub mod logs;
 pub mod name;
+pub mod preparation;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use account::{AccountId, Region};
-pub use catalog::{CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
+pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
 pub use credentials::{AccessKeys, Credentials, Identity, KeyRefusal, RoleCredentials};
 pub use function::{
     Architecture, CodeDir, FunctionSpec, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS, Version,
 };
-pub use invocation::{FunctionError, Invocation, Invoke, InvokeError, Outcome, ThrottleReason};
+pub use invocation::{
+    AnswerStream, FunctionError, Invocation, Invoke, InvokeError, Outcome, Piece, StreamEnd, Streamed, ThrottleReason,
+};
 pub use logs::{LogEvent, LogSink, LogStreamId};
 pub use name::{FunctionName, Qualifier};
+pub use preparation::{Preparation, Provisioned, SnapshotError};
 
 /// A future that can cross a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,7 +2,7 @@
 //! answers and refusals look. Source: fact sheet "Lambda invocation", sections 1 to 3.
 
 use hearth_model::{
-    BoxFuture, FunctionError, Invocation, Invoke, InvokeError, Outcome, Qualifier, ThrottleReason, Version,
+    BoxFuture, FunctionError, Invocation, Invoke, InvokeError, Outcome, Qualifier, Streamed, ThrottleReason, Version,
 };
 use hearth_wire::rest_json::Route;
 use parking_lot::Mutex;
@@ -19,6 +19,11 @@ impl Invoke for Script {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Outcome, InvokeError>> {
         self.asked.lock().push(invocation);
         Box::pin(async { self.answer.clone() })
+    }
+
+    fn invoke_streamed(&self, invocation: Invocation) -> BoxFuture<'_, Result<Streamed, InvokeError>> {
+        self.asked.lock().push(invocation);
+        Box::pin(async { self.answer.clone().map(Streamed::from) })
     }
 
     fn dry_run(&self, _: &FunctionKey, _: Option<&Qualifier>) -> Result<Version, InvokeError> {
