@@ -20,7 +20,7 @@ use super::link::Said;
 use super::process::{Runtime, StartError};
 use crate::payload::PlatformError;
 use crate::pool::{Handle, Job, Next, Order, Pool};
-use crate::report::{Phase, Reporter, RuntimeName, Status};
+use crate::report::{InitializationType, Phase, Reporter, RuntimeName, Status};
 use crate::service::Plane;
 
 /// Lifetime of the credentials in an environment's variables. Its processes cannot be given new
@@ -103,6 +103,7 @@ impl Environment {
             bootstraps: Arc::clone(&plane.workshop.bootstraps),
             name_servers: Arc::clone(&plane.workshop.name_servers),
             log_stream: stream_name(plane, &spec, &id),
+            initialization: InitializationType::OnDemand,
             spec: Arc::clone(&spec),
         };
         let stream = Arc::new(LogStreamId {
@@ -112,7 +113,7 @@ impl Environment {
             stream: launch.log_stream.clone(),
         });
         let mut journal = Journal::new(Arc::clone(&plane.sink), stream);
-        let reporter = Reporter::new(&spec.logging);
+        let reporter = Reporter::new(&spec.logging, launch.initialization);
         let now = plane.clock.now_ms();
         let name = RuntimeName {
             label: launch.runtime.version_label(),

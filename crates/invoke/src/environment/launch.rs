@@ -14,6 +14,7 @@ use hearth_sandbox::{Bind, Cpu, Limits, Link, Process, SandboxSpec, SmallFile};
 
 use super::output::Writers;
 use crate::payload::PlatformError;
+use crate::report::InitializationType;
 
 /// Where the Runtime API listens inside every sandbox.
 pub(super) const RUNTIME_API_PORT: u16 = 9001;
@@ -32,6 +33,7 @@ pub(super) struct Launch {
     pub(super) bootstraps: Arc<Bootstraps>,
     pub(super) name_servers: Arc<[Ipv4Addr]>,
     pub(super) log_stream: String,
+    pub(super) initialization: InitializationType,
 }
 
 impl Launch {
@@ -139,7 +141,7 @@ impl Launch {
             ("AWS_LAMBDA_FUNCTION_NAME", spec.name.to_string()),
             ("AWS_LAMBDA_FUNCTION_VERSION", spec.version.to_string()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory.0.to_string()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", self.initialization.as_str().to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", spec.logging.group.clone()),
             ("AWS_LAMBDA_LOG_STREAM_NAME", self.log_stream.clone()),
             ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}")),

@@ -5,15 +5,24 @@ use std::time::Duration;
 use hearth_model::Version;
 use serde_json::{Map, Value, json};
 
-use super::{Figures, Phase, RuntimeName, Status};
+use super::{Figures, InitializationType, Phase, RuntimeName, Status};
 
-pub(super) fn init_start(at_ms: i64, name: &str, version: Version, runtime: &RuntimeName) -> String {
+pub(super) fn init_start(
+    at_ms: i64,
+    initialization: InitializationType,
+    name: &str,
+    version: Version,
+    runtime: &RuntimeName,
+) -> String {
     record(
         at_ms,
         "platform.initStart",
         &json!({
-            "initializationType": "on-demand",
-            "phase": Phase::Init.as_str(),
+            "initializationType": initialization.as_str(),
+            "phase": match initialization {
+                InitializationType::SnapStart => Phase::SnapStart,
+                _ => Phase::Init,
+            }.as_str(),
             "functionName": name,
             "functionVersion": version.to_string(),
             "runtimeVersion": runtime.label,
@@ -22,19 +31,30 @@ pub(super) fn init_start(at_ms: i64, name: &str, version: Version, runtime: &Run
     )
 }
 
-pub(super) fn init_runtime_done(at_ms: i64, phase: Phase, status: &Status) -> String {
-    record(at_ms, "platform.initRuntimeDone", &Value::Object(init_outcome(phase, status)))
+pub(super) fn init_runtime_done(
+    at_ms: i64,
+    initialization: InitializationType,
+    phase: Phase,
+    status: &Status,
+) -> String {
+    record(at_ms, "platform.initRuntimeDone", &Value::Object(init_outcome(initialization, phase, status)))
 }
 
-pub(super) fn init_report(at_ms: i64, took: Duration, phase: Phase, status: &Status) -> String {
-    let mut body = init_outcome(phase, status);
+pub(super) fn init_report(
+    at_ms: i64,
+    initialization: InitializationType,
+    took: Duration,
+    phase: Phase,
+    status: &Status,
+) -> String {
+    let mut body = init_outcome(initialization, phase, status);
     body.insert("metrics".into(), json!({"durationMs": millis(took)}));
     record(at_ms, "platform.initReport", &Value::Object(body))
 }
 
-fn init_outcome(phase: Phase, status: &Status) -> Map<String, Value> {
+fn init_outcome(initialization: InitializationType, phase: Phase, status: &Status) -> Map<String, Value> {
     let mut body = Map::new();
-    body.insert("initializationType".into(), "on-demand".into());
+    body.insert("initializationType".into(), initialization.as_str().into());
     body.insert("phase".into(), phase.as_str().into());
     put_status(&mut body, status);
     body

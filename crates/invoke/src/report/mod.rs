@@ -47,12 +47,37 @@ impl Status {
     }
 }
 
+/// What an environment is initialised for.
+/// Source: fact sheet "Lambda execution-environment contract", section 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InitializationType {
+    /// An invocation waits for it.
+    OnDemand,
+    /// Ahead of demand, to be kept.
+    ProvisionedConcurrency,
+    /// Ahead of demand, to start others from.
+    SnapStart,
+}
+
+impl InitializationType {
+    /// As in `AWS_LAMBDA_INITIALIZATION_TYPE` and in records.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::ProvisionedConcurrency => "provisioned-concurrency",
+            Self::SnapStart => "snap-start",
+        }
+    }
+}
+
 /// In which phase an init ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
     /// Again, at the first invocation, because the init before it failed.
     Invoke,
+    /// Ahead of a snapshot.
+    SnapStart,
 }
 
 impl Phase {
@@ -60,6 +85,7 @@ impl Phase {
         match self {
             Self::Init => "init",
             Self::Invoke => "invoke",
+            Self::SnapStart => "snap-start",
         }
     }
 }
@@ -89,20 +115,24 @@ impl Figures {
 pub(crate) struct Reporter {
     format: LogFormat,
     level: LogLevel,
+    initialization: InitializationType,
 }
 
 impl Reporter {
-    pub(crate) fn new(logging: &Logging) -> Self {
+    pub(crate) fn new(logging: &Logging, initialization: InitializationType) -> Self {
         Self {
             format: logging.format,
             level: logging.system_level.unwrap_or(LogLevel::Info),
+            initialization,
         }
     }
 
     pub(crate) fn init_start(&self, at_ms: i64, name: &str, version: Version, runtime: &RuntimeName) -> Option<String> {
         match self.format {
             LogFormat::Text => Some(text::init_start(runtime)),
-            LogFormat::Json => self.admits(LogLevel::Info).then(|| json::init_start(at_ms, name, version, runtime)),
+            LogFormat::Json => self
+                .admits(LogLevel::Info)
+                .then(|| json::init_start(at_ms, self.initialization, name, version, runtime)),
         }
     }
 
@@ -110,16 +140,23 @@ impl Reporter {
     pub(crate) fn init_runtime_done(&self, at_ms: i64, phase: Phase, status: &Status) -> Option<String> {
         let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
         let admitted = self.format == LogFormat::Json && self.admits(level);
-        admitted.then(|| json::init_runtime_done(at_ms, phase, status))
+        admitted.then(|| json::init_runtime_done(at_ms, self.initialization, phase, status))
     }
 
-    /// Only a failed init is reported in text.
+    /// In text, an init is reported when it failed or ran ahead of demand.
     pub(crate) fn init_report(&self, at_ms: i64, took: Duration, phase: Phase, status: &Status) -> Option<String> {
         match self.format {
-            LogFormat::Text => (!status.is_success()).then(|| text::init_report(took, phase, status)),
+            LogFormat::Text => {
+                let ahead = self.initialization != InitializationType::OnDemand;
+                (ahead || !status.is_success()).then(|| text::init_report(took, phase, status))
+            }
             LogFormat::Json => {
-                let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
-                self.admits(level).then(|| json::init_report(at_ms, took, phase, status))
+                let level = match (status.is_success(), self.initialization) {
+                    (true, InitializationType::OnDemand) => LogLevel::Debug,
+                    (true, _) => LogLevel::Info,
+                    (false, _) => LogLevel::Warn,
+                };
+                self.admits(level).then(|| json::init_report(at_ms, self.initialization, took, phase, status))
             }
         }
     }
@@ -209,7 +246,7 @@ mod tests {
 
     #[test]
     fn text_lines_have_the_recorded_form() {
-        let reporter = Reporter::new(&logging(LogFormat::Text, None));
+        let reporter = Reporter::new(&logging(LogFormat::Text, None), InitializationType::OnDemand);
         let runtime = RuntimeName {
             label: "python:3.12.v1".into(),
             arn: "arn:aws:lambda:us-east-1::runtime:00".into(),
@@ -257,7 +294,7 @@ mod tests {
     #[test]
     fn a_handled_failure_is_a_plain_report() {
         // The function answered; only the caller sees its error.
-        let reporter = Reporter::new(&logging(LogFormat::Text, None));
+        let reporter = Reporter::new(&logging(LogFormat::Text, None), InitializationType::OnDemand);
         let failed = Status::Failure {
             error_type: "ValueError".into(),
         };
@@ -267,7 +304,7 @@ mod tests {
 
     #[test]
     fn json_records_follow_the_level() {
-        let info = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Info)));
+        let info = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Info)), InitializationType::OnDemand);
         check(
             info.start(0, "id", Version::Number(3)),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"id","version":"3"}}"#,
@@ -277,7 +314,7 @@ mod tests {
             info.report(0, "id", &figures(None, Status::Timeout)),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.report","record":{"requestId":"id","status":"timeout","metrics":{"durationMs":3.01,"billedDurationMs":4,"memorySizeMB":128,"maxMemoryUsedMB":36}}}"#,
         );
-        let debug = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Debug)));
+        let debug = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Debug)), InitializationType::OnDemand);
         check(
             debug.end(0, "id", &figures(None, Status::Success)),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.runtimeDone","record":{"requestId":"id","status":"success","metrics":{"durationMs":3.01}}}"#,
@@ -287,7 +324,7 @@ mod tests {
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.initRuntimeDone","record":{"initializationType":"on-demand","phase":"init","status":"success"}}"#,
         );
         check(info.init_runtime_done(0, Phase::Init, &Status::Success), "(none)");
-        let warn = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Warn)));
+        let warn = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Warn)), InitializationType::OnDemand);
         check(warn.start(0, "id", Version::Latest), "(none)");
         check(warn.report(0, "id", &figures(None, Status::Success)), "(none)");
     }
