@@ -49,6 +49,7 @@ impl Status {
 
 /// What an environment is initialised for.
 /// Source: fact sheet "Lambda execution-environment contract", section 3.
+#[allow(dead_code, reason = "each is made once ahead-of-demand environments are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InitializationType {
     /// An invocation waits for it.
@@ -71,6 +72,7 @@ impl InitializationType {
 }
 
 /// In which phase an init ran.
+#[allow(dead_code, reason = "each is made once ahead-of-demand environments are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
