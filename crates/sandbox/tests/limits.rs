@@ -124,7 +124,7 @@ async fn limits_of_each_process_are_set() {
         print([r.getrlimit(x) for x in (r.RLIMIT_NOFILE, r.RLIMIT_NPROC, r.RLIMIT_CORE, r.RLIMIT_MEMLOCK)])\n\
         print(r.getrlimit(r.RLIMIT_STACK)[0])";
     let done = service.run(python(script)).await;
-    assert_eq!(done.output, "[(1024, 1024), (1024, 1024), (0, 0), (65536, 65536)]\n8388608\n");
+    assert_eq!(done.output, "[(1024, 1024), (1024, 1024), (1, 1), (65536, 65536)]\n8388608\n");
 }
 
 #[tokio::test]

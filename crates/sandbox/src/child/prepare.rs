@@ -4,8 +4,10 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sched::CloneFlags;
+use nix::sys::resource::{Resource, setrlimit};
 use rustix::mount::{MountPropagationFlags, mount_change};
 
+use super::process::NO_CORES;
 use super::{SlotSetup, Step, identity, root};
 use crate::error::{Errno, SetupError};
 use crate::net::HostSide;
@@ -35,6 +37,9 @@ pub(super) fn prepare(setup: &mut SlotSetup) -> Result<Prepared, SetupError> {
 
     // 5. When the whole host runs out of memory, sandboxes go before the server.
     let _ = fs::write("/proc/self/oom_score_adj", "500");
+
+    // 5a. While there is still the privilege to raise it from 0. Without, the main process has what the server has.
+    let _ = setrlimit(Resource::RLIMIT_CORE, NO_CORES, NO_CORES);
 
     // 6. An ordinary user is born in a user namespace without ids; give it its one.
     if setup.level == Level::User {

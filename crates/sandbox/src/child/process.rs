@@ -14,6 +14,10 @@ use crate::protocol::ProcessPlan;
 use crate::spec::{Level, Limits};
 use crate::sys::{self, Fork};
 
+/// The limit of core files that writes none, and starts no handler of the host either: at 0 the kernel would start it,
+/// as the host's root and outside the sandbox. The system call filter keeps it from being lowered.
+pub(super) const NO_CORES: u64 = 1;
+
 /// The main process that runs now.
 pub(super) struct Running {
     pub(super) pid: i32,
@@ -176,7 +180,9 @@ fn set_limits(limits: &Limits) -> Result<(), SetupError> {
     let table = [
         ("open files", Resource::RLIMIT_NOFILE, limits.open_files, limits.open_files),
         ("processes", Resource::RLIMIT_NPROC, processes, processes),
-        ("core size", Resource::RLIMIT_CORE, 0, 0),
+        ("core size", Resource::RLIMIT_CORE, NO_CORES, NO_CORES),
+        ("real-time priority", Resource::RLIMIT_RTPRIO, 0, 0),
+        ("niceness", Resource::RLIMIT_NICE, 0, 0),
         ("locked memory", Resource::RLIMIT_MEMLOCK, limits.memlock_bytes, limits.memlock_bytes),
         ("stack", Resource::RLIMIT_STACK, limits.stack_bytes, u64::MAX),
     ];

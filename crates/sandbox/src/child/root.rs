@@ -31,7 +31,7 @@ const DEVICE_LINKS: [(&str, &str); 4] = [
 ];
 
 /// Files of /proc that tell about the host or command it: covered with /dev/null.
-const MASKED: [&str; 9] = [
+const MASKED: [&str; 14] = [
     "kcore",         // the memory of the kernel
     "keys",          // keyrings are not namespaced
     "key-users",     // the same
@@ -41,6 +41,11 @@ const MASKED: [&str; 9] = [
     "kmsg",          // the host's messages
     "kallsyms",      // addresses in the kernel
     "cmdline",       // how the host was booted
+    "interrupts",    // what the host's devices do, moment by moment
+    "softirqs",      // the same
+    "schedstat",     // what each processor does
+    "modules",       // what the kernel has loaded
+    "diskstats",     // what every disk does, those under other sandboxes' /tmp included
 ];
 
 /// Folders of /proc that stay readable but never writable.

@@ -19,6 +19,8 @@ pub(super) const AUDIT_ARCH_AARCH64: u32 = 0xC000_00B7;
 const ALLOW: u32 = SECCOMP_RET_ALLOW;
 const NO_SUCH_CALL: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 const NOT_PERMITTED: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
+/// Nothing is done, and the caller is told that it was.
+const DONE: u32 = SECCOMP_RET_ERRNO;
 
 /// Offsets in the kernel's `struct seccomp_data`.
 const NUMBER: u32 = 0;
@@ -27,6 +29,11 @@ const ARCHITECTURE: u32 = 4;
 /// The lower half of an argument: every filtered one is a C int or a flag word whose upper half the kernel ignores.
 const fn argument(index: u8) -> u32 {
     16 + 8 * index as u32
+}
+
+/// The other half, which counts in pointers.
+const fn upper_half(index: u8) -> u32 {
+    argument(index) + 4
 }
 
 type Program = Vec<sock_filter>;
@@ -111,7 +118,32 @@ fn check_arguments(when: When) -> Program {
             program.push(answer(NOT_PERMITTED));
             program
         }
+        When::CoreLimitStays => compare(0, &[libc::RLIMIT_CORE], DONE, ALLOW),
+        When::OwnLimits => own_limits(),
     }
+}
+
+/// `prlimit64(process, resource, new, old)`.
+fn own_limits() -> Program {
+    let (process, resource, new, old) = (0, 1, 2, 3);
+    let mut program = vec![
+        load(argument(process)),
+        jump(BPF_JEQ, 0, 1, 0),
+        answer(NOT_PERMITTED),
+        load(argument(resource)),
+        jump(BPF_JEQ, libc::RLIMIT_CORE, 1, 0),
+        answer(ALLOW),
+    ];
+    // Cores: reading is allowed. Who sets and reads at once would read what nobody wrote.
+    program.extend(if_null(new, ALLOW));
+    program.extend(if_null(old, DONE));
+    program.push(answer(NOT_PERMITTED));
+    program
+}
+
+/// The answer if the pointer is null; for any other it goes on behind its end.
+fn if_null(index: u8, then: u32) -> Program {
+    vec![load(argument(index)), jump(BPF_JEQ, 0, 0, 3), load(upper_half(index)), jump(BPF_JEQ, 0, 0, 1), answer(then)]
 }
 
 fn compare(index: u8, values: &[u32], equal: u32, otherwise: u32) -> Program {

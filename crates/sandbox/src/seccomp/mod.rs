@@ -8,7 +8,9 @@ mod table;
 
 use std::collections::BTreeMap;
 
-use table::{ALLOWED, ALLOWED_LEGACY, REFUSED, When};
+use table::{
+    ABSENT, ALLOWED, ALLOWED_LEGACY, Allowed, FILTERED, FILTERED_LEGACY, REFUSED, REFUSED_LEGACY, Refused, When,
+};
 
 /// The compiled policy, ready to be loaded.
 #[derive(Debug, Clone)]
@@ -40,9 +42,17 @@ pub(crate) fn compile() -> Result<Filter, String> {
     Ok(Filter { program })
 }
 
+fn allowed() -> impl Iterator<Item = &'static Allowed> {
+    [FILTERED, FILTERED_LEGACY, ALLOWED, ALLOWED_LEGACY].into_iter().flatten()
+}
+
+fn refused() -> impl Iterator<Item = &'static Refused> {
+    [REFUSED, REFUSED_LEGACY].into_iter().flatten()
+}
+
 fn rules() -> BTreeMap<u32, Rule> {
-    let allowed = ALLOWED.iter().chain(ALLOWED_LEGACY).map(|entry| (entry.number as u32, Rule::Allow(entry.when)));
-    let refused = REFUSED.iter().map(|entry| (entry.number as u32, Rule::Refuse));
+    let allowed = allowed().map(|entry| (entry.number as u32, Rule::Allow(entry.when)));
+    let refused = refused().map(|entry| (entry.number as u32, Rule::Refuse));
     allowed.chain(refused).collect()
 }
 
@@ -57,25 +67,24 @@ pub struct PolicyLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Allowed,
-    /// Allowed for some arguments, `EPERM` for the others.
+    /// Allowed for some arguments, else `EPERM` (or nothing happens).
     Filtered,
     /// `EPERM`.
     Refused,
+    /// `ENOSYS`.
+    Absent,
 }
 
-/// The system call policy, line by line. Calls that it does not name do not exist inside (`ENOSYS`).
+/// The system call policy, line by line. Calls that it does not name are absent too.
 pub fn policy() -> impl Iterator<Item = PolicyLine> {
-    let allowed = ALLOWED.iter().chain(ALLOWED_LEGACY).map(|entry| PolicyLine {
-        system_call: entry.name,
-        verdict: if entry.when == When::Always { Verdict::Allowed } else { Verdict::Filtered },
-        why: entry.why,
+    let line = |system_call, verdict, why| PolicyLine { system_call, verdict, why };
+    let allowed = allowed().map(move |entry| {
+        let verdict = if entry.when == When::Always { Verdict::Allowed } else { Verdict::Filtered };
+        line(entry.name, verdict, entry.why)
     });
-    let refused = REFUSED.iter().map(|entry| PolicyLine {
-        system_call: entry.name,
-        verdict: Verdict::Refused,
-        why: entry.why,
-    });
-    allowed.chain(refused)
+    let refused = refused().map(move |entry| line(entry.name, Verdict::Refused, entry.why));
+    let absent = ABSENT.iter().map(move |entry| line(entry.name, Verdict::Absent, entry.why));
+    allowed.chain(refused).chain(absent)
 }
 
 #[cfg(test)]
