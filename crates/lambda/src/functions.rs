@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hearth_model::{CatalogObserver, CodeDir, FunctionKey};
+use hearth_model::{CatalogObserver, FunctionKey};
 use hearth_store::StoreError;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::db::{Db, Precondition};
 use crate::error::Error;
 use crate::record::FunctionRecord;
-use crate::snapshot::{Entry, Snapshot};
+use crate::snapshot::{Entry, Files, Snapshot};
 
 /// Functions that share a lock wait for each other's commits, so there are many.
 const LOCKS: usize = 256;
@@ -70,11 +70,11 @@ impl Functions {
     }
 
     /// Changes a function. `edit` sees it as it stands and gives what it is to be, or a refusal; it
-    /// may be asked again. `code` is the tree of the configuration that then serves, if at hand.
+    /// may be asked again. `files` are those of the configuration that then serves, if at hand.
     pub(crate) async fn change(
         &self,
         key: &FunctionKey,
-        code: Option<Arc<CodeDir>>,
+        files: Option<Files>,
         absent: impl Fn() -> Error,
         edit: impl Fn(&Entry) -> Result<FunctionRecord, Error>,
     ) -> Result<Arc<Entry>, Error> {
@@ -86,7 +86,7 @@ impl Functions {
             };
             let record = edit(&entry)?;
             match self.db.put(key, &record, Precondition::Version(entry.version)).await {
-                Ok(version) => return Ok(self.publish(key, record, version, code)),
+                Ok(version) => return Ok(self.publish(key, record, version, files)),
                 Err(StoreError::Conflict { .. }) => drop(self.read_anew(key).await?),
                 Err(cause) => return Err(self.after_failure(key, cause).await),
             }
@@ -117,11 +117,11 @@ impl Functions {
         Err(Error::UpdateInProgress { arn })
     }
 
-    /// Gives a function that serves without a spec its code.
-    pub(crate) async fn supply_code(&self, key: &FunctionKey, code: Arc<CodeDir>) {
+    /// Gives a function that serves without a spec its files.
+    pub(crate) async fn supply_files(&self, key: &FunctionKey, files: Files) {
         let _turn = self.lock(key).await;
         if let Some(entry) = self.get(key).filter(|entry| entry.lacks_code()) {
-            self.publish(key, entry.record.clone(), entry.version, Some(code));
+            self.publish(key, entry.record.clone(), entry.version, Some(files));
         }
     }
 
@@ -153,14 +153,8 @@ impl Functions {
         cause.into()
     }
 
-    fn publish(
-        &self,
-        key: &FunctionKey,
-        record: FunctionRecord,
-        version: u64,
-        code: Option<Arc<CodeDir>>,
-    ) -> Arc<Entry> {
-        let entry = self.snapshot.put(key, record, version, code);
+    fn publish(&self, key: &FunctionKey, record: FunctionRecord, version: u64, files: Option<Files>) -> Arc<Entry> {
+        let entry = self.snapshot.put(key, record, version, files);
         self.tell(key);
         entry
     }

@@ -135,9 +135,9 @@ impl Lambda {
     async fn load(self: &Arc<Self>) -> Result<(), OpenError> {
         for entry in self.functions.load().await? {
             if let Some(config) = entry.record.serving()
-                && let Some(code) = self.packages.cache.find(&config.package.sha256_hex).await?
+                && let Some(files) = self.packages.find(config).await?
             {
-                self.functions.supply_code(&entry.key, code).await;
+                self.functions.supply_files(&entry.key, files).await;
             }
             let now = self.functions.get(&entry.key);
             if now.is_some_and(|entry| entry.lacks_code() || entry.record.is_in_transition()) {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use crate::package::CodeCache;
+use crate::package::{CodeCache, PackageError};
+use crate::record::Config;
+use crate::snapshot::Files;
 
 /// One lock for each first byte of a hash.
 const STRIPES: usize = 256;
@@ -25,6 +27,21 @@ impl Packages {
             cache,
             stripes: (0..STRIPES).map(|_| Arc::default()).collect(),
         }
+    }
+
+    /// A configuration's files when all are unpacked already.
+    pub(crate) async fn find(&self, config: &Config) -> Result<Option<Files>, PackageError> {
+        let Some(code) = self.cache.find(&config.package.sha256_hex).await? else {
+            return Ok(None);
+        };
+        let layers = match config.layers_key() {
+            None => None,
+            Some(key) => match self.cache.find(&key).await? {
+                None => return Ok(None),
+                found => found,
+            },
+        };
+        Ok(Some(Files { code, layers }))
     }
 
     /// Held by uploads. Any number at a time.

@@ -9,6 +9,8 @@ use std::fmt;
 use hearth_model::{Architecture, LogFormat, LogLevel};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::package::layers_key;
+
 /// The form written today.
 pub(crate) const FORM: u32 = 1;
 
@@ -87,6 +89,18 @@ pub(crate) struct Config {
     pub(crate) environment: Option<Variables>,
     pub(crate) logging: LoggingSettings,
     pub(crate) package: Package,
+    /// In the order in which they go over each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) layers: Vec<LayerUse>,
+}
+
+/// A layer version as a function uses it. It carries all that is needed to run: the layer version
+/// may be deleted meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerUse {
+    /// With its version.
+    pub(crate) arn: String,
+    pub(crate) package: Package,
 }
 
 /// Environment variables in the order given.
@@ -132,6 +146,23 @@ pub(crate) struct Package {
     /// Lowercase hexadecimal.
     pub(crate) sha256_hex: String,
     pub(crate) size_bytes: u64,
+    /// Of its files together. 0 where it was stored before this was noted: then it counts nothing
+    /// towards the limit on a function with its layers.
+    #[serde(default)]
+    pub(crate) unzipped_bytes: u64,
+}
+
+impl Config {
+    /// Every package that must be kept for it.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
+        std::iter::once(&self.package).chain(self.layers.iter().map(|layer| &layer.package))
+    }
+
+    /// Names the tree that is shown as `/opt`; `None` without layers.
+    pub(crate) fn layers_key(&self) -> Option<String> {
+        let hashes: Vec<&str> = self.layers.iter().map(|layer| layer.package.sha256_hex.as_str()).collect();
+        (!hashes.is_empty()).then(|| layers_key(&hashes))
+    }
 }
 
 impl FunctionRecord {
@@ -146,7 +177,12 @@ impl FunctionRecord {
 
     /// Every package that must be kept for it.
     pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
-        std::iter::once(&self.latest.config.package).chain(self.previous.iter().map(|config| &config.package))
+        self.configs().flat_map(Config::packages)
+    }
+
+    /// Every configuration that serves or may serve.
+    pub(crate) fn configs(&self) -> impl Iterator<Item = &Config> {
+        std::iter::once(&self.latest.config).chain(&self.previous)
     }
 
     /// True while a change waits for its activation.
@@ -253,7 +289,9 @@ pub(crate) mod tests {
                     package: Package {
                         sha256_hex: "ab".repeat(32),
                         size_bytes: 7,
+                        unzipped_bytes: 9,
                     },
+                    layers: Vec::new(),
                 },
                 revision_id: "r1".to_owned(),
                 modified_ms: 1_000,

@@ -38,6 +38,41 @@ struct Served {
     of: ServedConfig,
 }
 
+impl Served {
+    fn files(&self) -> Files {
+        Files {
+            code: Arc::clone(&self.spec.code),
+            layers: self.spec.layers.clone(),
+        }
+    }
+}
+
+/// What a configuration runs, unpacked.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) code: Arc<CodeDir>,
+    /// `None` without layers.
+    pub(crate) layers: Option<Arc<CodeDir>>,
+}
+
+impl Files {
+    /// Those of a configuration, put together from what is at hand; `None` when some are not.
+    fn of(config: &Config, at_hand: &[Self]) -> Option<Self> {
+        let code = at_hand.iter().map(|files| &files.code).find(|code| code.sha256_hex() == config.package.sha256_hex);
+        let layers = match config.layers_key() {
+            None => None,
+            Some(key) => {
+                let found = at_hand.iter().filter_map(|files| files.layers.as_ref());
+                Some(Arc::clone(found.into_iter().find(|layers| layers.sha256_hex() == key)?))
+            }
+        };
+        Some(Self {
+            code: Arc::clone(code?),
+            layers,
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ServedConfig {
     incarnation: String,
@@ -127,23 +162,30 @@ impl Snapshot {
         packages.map(|package| package.sha256_hex.clone()).collect()
     }
 
+    /// The names of all trees that functions need.
+    pub(crate) fn trees(&self) -> HashSet<String> {
+        let ordered = self.ordered.read();
+        let configs = ordered.values().flat_map(|entry| entry.record.configs());
+        configs.flat_map(|c| c.packages().map(|p| p.sha256_hex.clone()).chain(c.layers_key())).collect()
+    }
+
     /// True when a function refers to the package.
     pub(crate) fn refers_to(&self, sha256_hex: &str) -> bool {
         let ordered = self.ordered.read();
         ordered.values().any(|entry| entry.record.packages().any(|package| package.sha256_hex == sha256_hex))
     }
 
-    /// Puts a function in the place of what was there. `code` is the tree of the configuration
-    /// that serves, when the caller has it; else that of the entry before is kept if it fits.
+    /// Puts a function in the place of what was there. `files` are those of the configuration that
+    /// serves, when the caller has them; else those of the entry before are kept if they fit.
     pub(crate) fn put(
         &self,
         key: &FunctionKey,
         record: FunctionRecord,
         version: u64,
-        code: Option<Arc<CodeDir>>,
+        files: Option<Files>,
     ) -> Arc<Entry> {
         let before = self.get(key);
-        let spec = serve(key, &record, version, before.as_deref().and_then(|entry| entry.spec.as_ref()), code);
+        let spec = serve(key, &record, version, before.as_deref().and_then(|entry| entry.spec.as_ref()), files);
         let entry = Arc::new(Entry {
             key: key.clone(),
             arn: arn::function(&key.region, &key.account, key.name.as_str()),
@@ -226,7 +268,7 @@ fn serve(
     record: &FunctionRecord,
     version: u64,
     before: Option<&Served>,
-    code: Option<Arc<CodeDir>>,
+    files: Option<Files>,
 ) -> Option<Served> {
     let config = record.serving()?;
     let of = ServedConfig::of(record, config);
@@ -234,28 +276,19 @@ fn serve(
     if let Some(served) = before.filter(|served| served.of == of) {
         return Some(served.clone());
     }
-    let code = code
-        .into_iter()
-        .chain(before.map(|served| Arc::clone(&served.spec.code)))
-        .find(|code| code.sha256_hex() == config.package.sha256_hex);
-    match code {
+    let at_hand: Vec<Files> = files.into_iter().chain(before.map(Served::files)).collect();
+    match Files::of(config, &at_hand) {
         // Versions of documents rise with every write and are never used again, so this
         // generation differs from every earlier one, of deleted functions too.
-        Some(code) => Some(Served {
-            spec: Arc::new(spec(key, record, config, version, code)),
+        Some(files) => Some(Served {
+            spec: Arc::new(spec(key, record, config, version, files)),
             of,
         }),
         None => before.cloned(),
     }
 }
 
-fn spec(
-    key: &FunctionKey,
-    record: &FunctionRecord,
-    config: &Config,
-    generation: u64,
-    code: Arc<CodeDir>,
-) -> FunctionSpec {
+fn spec(key: &FunctionKey, record: &FunctionRecord, config: &Config, generation: u64, files: Files) -> FunctionSpec {
     let default_group = default_log_group(&key.name);
     let group = config.logging.group.clone().unwrap_or_else(|| default_group.clone());
     FunctionSpec {
@@ -282,9 +315,9 @@ fn spec(
         },
         tracing_active: false,
         reserved_concurrency: record.reserved_concurrency,
-        code,
+        code: files.code,
         snap_start: false,
-        layers: None,
+        layers: files.layers,
     }
 }
 
@@ -298,6 +331,7 @@ pub(crate) fn default_log_group(name: &FunctionName) -> String {
 mod tests {
     use super::*;
     use crate::record::tests::sample;
+    use crate::record::{LayerUse, Package};
 
     fn key(name: &str) -> FunctionKey {
         FunctionKey {
@@ -307,8 +341,12 @@ mod tests {
         }
     }
 
-    fn code(record: &FunctionRecord) -> Arc<CodeDir> {
-        Arc::new(CodeDir::new("/code".into(), record.latest.config.package.sha256_hex.clone()))
+    fn code(record: &FunctionRecord) -> Files {
+        let config = &record.latest.config;
+        Files {
+            code: Arc::new(CodeDir::new("/code".into(), config.package.sha256_hex.clone())),
+            layers: config.layers_key().map(|key| Arc::new(CodeDir::new("/layers".into(), key))),
+        }
     }
 
     fn generation(snapshot: &Snapshot, key: &FunctionKey) -> Option<u64> {
@@ -345,6 +383,34 @@ mod tests {
         let entry = snapshot.put(&key, record.clone(), 4, Some(code(&record)));
         assert!(!entry.lacks_code());
         assert_eq!(generation(&snapshot, &key), Some(4));
+    }
+
+    #[test]
+    fn layers_serve_when_they_are_there_and_no_sooner() {
+        let (snapshot, key) = (Snapshot::new(), key("f"));
+        let mut record = sample();
+        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
+        record.latest.config.serial += 1;
+        let package = Package {
+            sha256_hex: "cd".repeat(32),
+            size_bytes: 1,
+            unzipped_bytes: 1,
+        };
+        record.latest.config.layers.push(LayerUse {
+            arn: "arn".to_owned(),
+            package,
+        });
+        assert!(snapshot.put(&key, record.clone(), 4, None).lacks_code(), "the code is there, the layer is not");
+        snapshot.put(&key, record.clone(), 4, Some(code(&record)));
+        let layers = |snapshot: &Snapshot| match snapshot.lookup(&key, None) {
+            Lookup::Ready(spec) => spec.layers.as_ref().map(|layers| layers.sha256_hex().to_owned()),
+            Lookup::NotReady { .. } | Lookup::Absent => None,
+        };
+        assert_eq!(layers(&snapshot), record.latest.config.layers_key());
+        record.latest.config.serial += 1;
+        record.latest.config.layers.clear();
+        assert!(!snapshot.put(&key, record, 5, None).lacks_code());
+        assert_eq!(layers(&snapshot), None);
     }
 
     #[test]

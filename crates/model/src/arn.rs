@@ -14,6 +14,12 @@ pub fn qualified(function_arn: &str, qualifier: &str) -> String {
     format!("{function_arn}:{qualifier}")
 }
 
+/// `arn:<partition>:lambda:<region>:<account>:layer:<name>`, without a version.
+#[must_use]
+pub fn layer(region: &Region, account: &AccountId, name: &str) -> String {
+    format!("arn:{}:lambda:{region}:{account}:layer:{name}", region.partition())
+}
+
 /// `arn:<partition>:logs:<region>:<account>:log-group:<group>`, without the `:*` that some
 /// answers add.
 #[must_use]

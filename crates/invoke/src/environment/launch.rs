@@ -98,7 +98,8 @@ impl Launch {
 
     fn argv(&self) -> Result<Vec<OsString>, PlatformError> {
         if self.runtime.definition.language == Language::Provided {
-            let found = provided_bootstrap(self.spec.code.path(), None).ok_or_else(PlatformError::no_bootstrap)?;
+            let found =
+                provided_bootstrap(self.spec.code.path(), self.layers()).ok_or_else(PlatformError::no_bootstrap)?;
             return Ok(vec![found.into()]);
         }
         let own = |name: &str| {
@@ -179,6 +180,10 @@ impl Launch {
                 bind(file.into(), file);
             }
         }
+        // Before the interpreter, which some hosts keep below `/opt`.
+        for (source, target) in self.layer_binds() {
+            bind(source, &target);
+        }
         for prefix in self.runtime.mounts() {
             bind(prefix.clone(), &prefix.to_string_lossy());
         }
@@ -187,6 +192,26 @@ impl Launch {
         }
         bind(self.spec.code.path().to_owned(), "/var/task");
         binds
+    }
+
+    /// Where the layers lie on the host.
+    fn layers(&self) -> Option<&Path> {
+        self.spec.layers.as_ref().map(|layers| layers.path())
+    }
+
+    /// The layers as `/opt`, which is read-only then. Where an interpreter has to be mounted below
+    /// `/opt`, each entry of the layers is mounted by itself.
+    fn layer_binds(&self) -> Vec<(PathBuf, String)> {
+        let Some(layers) = self.layers() else {
+            return Vec::new();
+        };
+        if !self.runtime.mounts().iter().any(|prefix| prefix.starts_with("/opt")) {
+            return vec![(layers.to_owned(), "/opt".to_owned())];
+        }
+        let entries = std::fs::read_dir(layers).into_iter().flatten().flatten();
+        let inside = |name: OsString| format!("/opt/{}", name.to_string_lossy());
+        let present = entries.filter(|entry| entry.path().exists());
+        present.map(|entry| (entry.path(), inside(entry.file_name()))).collect()
     }
 
     /// Merged-`/usr` systems have `/bin` and its like as links; `/var/lang` is where AWS keeps the

@@ -10,7 +10,8 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
 use crate::package::{self, PackageError};
-use crate::record::Package;
+use crate::record::{Config, Package};
+use crate::snapshot::Files;
 
 /// Bytes of a zip that comes in the request. Source: fact sheet "Lambda control-plane API",
 /// section 4.
@@ -57,6 +58,7 @@ pub(crate) async fn inspect(zip: Bytes) -> Result<Package, Error> {
     Ok(Package {
         sha256_hex: accepted.hash.hex(),
         size_bytes: accepted.hash.code_size,
+        unzipped_bytes: accepted.inspected.unzipped_bytes,
     })
 }
 
@@ -84,11 +86,31 @@ pub(crate) fn check_storage(
     if used.saturating_add(more) > limit { Err(Error::CodeStorageExceeded { limit }) } else { Ok(()) }
 }
 
+/// A configuration's files, unpacked if they are not yet.
+///
+/// # Errors
+/// As [`unpacked`], and layers whose links lead out of them.
+pub(crate) async fn files(lambda: &Lambda, config: &Config) -> Result<Files, Error> {
+    if let Some(files) = lambda.packages.find(config).await? {
+        return Ok(files);
+    }
+    let code = unpacked(lambda, &config.package).await?;
+    if config.layers.is_empty() {
+        return Ok(Files { code, layers: None });
+    }
+    let mut layers = Vec::with_capacity(config.layers.len());
+    for layer in &config.layers {
+        layers.push(unpacked(lambda, &layer.package).await?);
+    }
+    let layers = lambda.packages.cache.overlay(layers).await?;
+    Ok(Files { code, layers: Some(layers) })
+}
+
 /// The package's files, unpacked if they are not yet.
 ///
 /// # Errors
 /// A package that is gone or damaged, or a disk that fails.
-pub(crate) async fn unpacked(lambda: &Lambda, package: &Package) -> Result<Arc<CodeDir>, Error> {
+async fn unpacked(lambda: &Lambda, package: &Package) -> Result<Arc<CodeDir>, Error> {
     if let Some(code) = lambda.packages.cache.find(&package.sha256_hex).await? {
         return Ok(code);
     }

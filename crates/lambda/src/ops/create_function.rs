@@ -120,6 +120,8 @@ fn defaults(architecture: Architecture) -> Config {
         package: Package {
             sha256_hex: String::new(),
             size_bytes: 0,
+            unzipped_bytes: 0,
         },
+        layers: Vec::new(),
     }
 }

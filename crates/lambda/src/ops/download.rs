@@ -41,6 +41,7 @@ pub(crate) async fn run(lambda: &Lambda, sha256_hex: &str, expires: &str, signat
     let package = Package {
         sha256_hex: sha256_hex.to_owned(),
         size_bytes: 0,
+        unzipped_bytes: 0,
     };
     let zip = lambda.db.get_package(&package).await?;
     zip.ok_or_else(|| Error::ResourceNotFound("The package is no longer stored".to_owned()))

@@ -53,6 +53,7 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
         environment: settings.environment.clone().or_else(|| before.environment.clone()),
         logging,
         package: before.package.clone(),
+        layers: before.layers.clone(),
     })
 }
 

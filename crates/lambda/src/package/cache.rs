@@ -16,6 +16,7 @@ use bytes::Bytes;
 use hearth_model::CodeDir;
 use parking_lot::Mutex;
 
+use super::overlay::{layers_key, overlay};
 use super::unpack::unpack;
 use super::{Limits, PackageError, hash};
 
@@ -76,6 +77,37 @@ impl CodeCache {
     /// # Errors
     /// Those of [`super::inspect`], [`PackageError::WrongHash`] and [`PackageError::Io`].
     pub async fn ensure(&self, sha256_hex: &str, zip: Bytes) -> Result<Arc<CodeDir>, PackageError> {
+        let expected = sha256_hex.to_owned();
+        let build = move |inner: &Inner, tree: &Path| {
+            let found = hash(&zip).hex();
+            if found != expected {
+                return Err(PackageError::WrongHash { expected, found });
+            }
+            unpack(&zip, &inner.limits, tree)
+        };
+        self.obtain(sha256_hex, build).await
+    }
+
+    /// The trees of layers over each other, in their order; made when it is not there yet. Its hash
+    /// is that of [`super::layers_key`].
+    ///
+    /// # Errors
+    /// [`PackageError::LinksLeave`] and [`PackageError::Io`].
+    pub async fn overlay(&self, layers: Vec<Arc<CodeDir>>) -> Result<Arc<CodeDir>, PackageError> {
+        if let [only] = &layers[..] {
+            return Ok(Arc::clone(only));
+        }
+        let hashes: Vec<&str> = layers.iter().map(|layer| layer.sha256_hex()).collect();
+        let key = layers_key(&hashes);
+        self.obtain(&key, move |_: &Inner, tree: &Path| overlay(&layers, tree)).await
+    }
+
+    /// The tree of that name, built when it is not in place.
+    async fn obtain(
+        &self,
+        sha256_hex: &str,
+        build: impl FnOnce(&Inner, &Path) -> Result<(), PackageError> + Send + 'static,
+    ) -> Result<Arc<CodeDir>, PackageError> {
         let slot = self.inner.slot(sha256_hex)?;
         // The guard goes along to the blocking thread: a caller who goes away leaves the
         // unpacking to finish, and the next one waits for it.
@@ -86,7 +118,7 @@ impl CodeCache {
         let (inner, sha256_hex) = (Arc::clone(&self.inner), sha256_hex.to_owned());
         let work = move || {
             if !inner.place(&sha256_hex).is_dir() {
-                inner.make(&sha256_hex, &zip)?;
+                inner.make(&sha256_hex, build)?;
             }
             let code = Arc::new(CodeDir::new(inner.place(&sha256_hex), sha256_hex));
             *held = Arc::downgrade(&code);
@@ -180,27 +212,29 @@ impl Inner {
         self.dir.join(format!("{sha256_hex}{mark}{}-{n}", std::process::id()))
     }
 
-    fn make(&self, sha256_hex: &str, zip: &[u8]) -> Result<(), PackageError> {
-        let found = hash(zip).hex();
-        if found != sha256_hex {
-            return Err(PackageError::WrongHash {
-                expected: sha256_hex.to_owned(),
-                found,
-            });
-        }
+    fn make(
+        &self,
+        sha256_hex: &str,
+        build: impl FnOnce(&Self, &Path) -> Result<(), PackageError>,
+    ) -> Result<(), PackageError> {
         let tree = self.unlike_any(sha256_hex, UNFINISHED);
-        let made = self.build(&tree, sha256_hex, zip);
+        let made = self.build(&tree, sha256_hex, build);
         if made.is_err() {
             remove_tree(&tree);
         }
         made
     }
 
-    fn build(&self, tree: &Path, sha256_hex: &str, zip: &[u8]) -> Result<(), PackageError> {
+    fn build(
+        &self,
+        tree: &Path,
+        sha256_hex: &str,
+        build: impl FnOnce(&Self, &Path) -> Result<(), PackageError>,
+    ) -> Result<(), PackageError> {
         let failed = |e: io::Error| PackageError::io("put an unpacked package in its place", &e);
         fs::create_dir(tree).map_err(failed)?;
         fs::set_permissions(tree, Permissions::from_mode(0o755)).map_err(failed)?;
-        unpack(zip, &self.limits, tree)?;
+        build(self, tree)?;
         fs::rename(tree, self.place(sha256_hex)).map_err(failed)
     }
 

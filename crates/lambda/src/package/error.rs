@@ -26,6 +26,9 @@ pub enum PackageError {
     SameName,
     #[error("symbolic link {name:?} leads to {target:?}, which {reason}")]
     BadLink { name: String, target: String, reason: &'static str },
+    /// Each layer's links stay within it, and with another layer's in between they do not.
+    #[error("symbolic link {name:?} of layers leads to {target:?}, which {reason}")]
+    LinksLeave { name: String, target: String, reason: &'static str },
     /// A device, a socket or a named pipe.
     #[error("entry {name:?} has file type {file_type:o}, expected a file, a directory or a symbolic link")]
     SpecialFile { name: String, file_type: u32 },
@@ -72,6 +75,7 @@ impl PackageError {
             | Self::Duplicate { .. }
             | Self::SameName
             | Self::BadLink { .. }
+            | Self::LinksLeave { .. }
             | Self::SpecialFile { .. }
             | Self::Encrypted { .. }
             | Self::UnknownMethod { .. }
@@ -87,6 +91,9 @@ impl PackageError {
         match self {
             Self::Empty => EMPTY.to_owned(),
             Self::TooLarge { limit, .. } => format!("Unzipped size must be smaller than {limit} bytes"),
+            Self::LinksLeave { name, .. } => {
+                format!("The symbolic link {name} leads out of /opt when the layers are put together.")
+            }
             Self::NotAZip { .. }
             | Self::TooManyEntries { .. }
             | Self::BadName { .. }

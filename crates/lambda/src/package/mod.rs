@@ -12,6 +12,7 @@ mod check;
 mod error;
 mod hash;
 mod links;
+mod overlay;
 mod path;
 mod unpack;
 
@@ -19,6 +20,7 @@ pub use cache::{CodeCache, Collected};
 pub use check::{Accepted, Inspected, Limits, accept, inspect};
 pub use error::PackageError;
 pub use hash::{PackageHash, hash};
+pub use overlay::layers_key;
 
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::TaskKind;
-use hearth_model::{CodeDir, FunctionKey};
+use hearth_model::FunctionKey;
 
 use crate::Lambda;
 use crate::error::Error;
 use crate::ops::code;
 use crate::package::PackageError;
-use crate::record::{Failure, FunctionRecord, Package, Status};
-use crate::snapshot::Entry;
+use crate::record::{Config, Failure, FunctionRecord, Status};
+use crate::snapshot::{Entry, Files};
 
 /// The disk may be full for a moment; the package is not read more often than this.
 const UNPACK_ATTEMPTS: u32 = 4;
@@ -36,24 +36,24 @@ async fn activate(lambda: &Arc<Lambda>, key: &FunctionKey) {
     };
     if let Some(config) = entry.record.serving().filter(|_| entry.lacks_code()) {
         // Nothing to commit: a configuration serves and this process lacks its files.
-        match unpack(lambda, key, &config.package).await {
-            Ok(code) => lambda.functions.supply_code(key, code).await,
-            Err(error) => tracing::error!(function = %key.name, %error, "an active function has no code to run"),
+        match unpack(lambda, key, config).await {
+            Ok(files) => lambda.functions.supply_files(key, files).await,
+            Err(error) => tracing::error!(function = %key.name, %error, "an active function has no files to run"),
         }
     }
     if entry.record.is_in_transition() {
-        let unpacked = unpack(lambda, key, &entry.record.latest.config.package).await;
+        let unpacked = unpack(lambda, key, &entry.record.latest.config).await;
         finish(lambda, &entry, unpacked).await;
     }
 }
 
-async fn unpack(lambda: &Lambda, key: &FunctionKey, package: &Package) -> Result<Arc<CodeDir>, Error> {
+async fn unpack(lambda: &Lambda, key: &FunctionKey, config: &Config) -> Result<Files, Error> {
     let mut wait = RETRY_FIRST;
     for attempt in 1.. {
         let result = {
             // A burst of deployments must not take every thread and all of the disk.
             let _permit = lambda.unpacking.acquire().await;
-            code::unpacked(lambda, package).await
+            code::files(lambda, config).await
         };
         match result {
             Err(error) if attempt < UNPACK_ATTEMPTS && is_passing(&error) => {
@@ -74,24 +74,24 @@ fn is_passing(error: &Error) -> bool {
 
 /// Commits the end of the change, unless the function has changed or gone meanwhile. Tries until
 /// it succeeds or the server stops: the client was told that the change will end.
-async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Arc<CodeDir>, Error>) {
+async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Files, Error>) {
     let failure = unpacked.as_ref().err().map(failure);
     if let Err(error) = &unpacked {
         tracing::error!(function = %begun.key.name, %error, "a function could not be activated");
     }
-    let code = unpacked.ok();
+    let files = unpacked.ok();
     let mut wait = RETRY_FIRST;
     loop {
         let edit = |now: &Entry| ended(begun, now, failure.as_ref(), lambda.random.uuid().to_string());
         let superseded = || Error::FunctionNotFound { arn: begun.arn.clone() };
-        match lambda.functions.change(&begun.key, code.clone(), superseded, edit).await {
+        match lambda.functions.change(&begun.key, files.clone(), superseded, edit).await {
             // The package before may be unused now.
             Ok(_) => return lambda.collector.nudge(),
             // A deletion or another change has taken over. Or this very change has ended already, by
-            // another process or by a write that was reported as failed: then the code is wanted.
+            // another process or by a write that was reported as failed: then the files are wanted.
             Err(Error::FunctionNotFound { .. }) => {
-                if let Some(code) = code {
-                    lambda.functions.supply_code(&begun.key, code).await;
+                if let Some(files) = files {
+                    lambda.functions.supply_files(&begun.key, files).await;
                 }
                 return lambda.collector.nudge();
             }

@@ -89,7 +89,7 @@ pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreference
             unreferenced.remove(&hash);
         }
     }
-    let trees = collect_trees(Arc::clone(lambda), referenced).await;
+    let trees = collect_trees(Arc::clone(lambda), lambda.functions.snapshot.trees()).await;
     Ok(if unreferenced.is_empty() { trees } else { Remaining::Some })
 }
 
@@ -108,7 +108,7 @@ async fn collect_trees(lambda: Arc<Lambda>, referenced: HashSet<String>) -> Rema
     let work = move || {
         let collected = lambda.packages.cache.collect(|sha256_hex| referenced.contains(sha256_hex));
         match collected {
-            // More trees than packages in use: environments hold old ones still.
+            // More trees than those in use: environments hold old ones still.
             Ok(collected) if collected.kept > referenced.len() => Remaining::Some,
             Ok(_) => Remaining::Nothing,
             Err(error) => {

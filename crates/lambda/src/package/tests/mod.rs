@@ -5,6 +5,7 @@ mod builder;
 mod cache;
 mod good;
 mod hostile;
+mod overlay;
 mod property;
 
 use std::fs;
