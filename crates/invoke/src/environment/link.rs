@@ -101,7 +101,10 @@ impl ChannelLink {
     async fn listen(&mut self) -> Said {
         loop {
             match self.decoder.next() {
-                Ok(Some(word)) => return said(word),
+                Ok(Some(word)) => match said(word) {
+                    Some(said) => return said,
+                    None => continue,
+                },
                 Ok(None) if self.closed => return Said::Closed,
                 Ok(None) => {}
                 Err(error) => {
@@ -157,13 +160,20 @@ async fn write_both(stream: &UnixStream, head: &[u8], body: &[u8]) -> io::Result
     Ok(())
 }
 
-fn said(word: FromRuntime) -> Said {
-    match word {
+/// `None` for what nobody asked the runtime for; it changes nothing.
+fn said(word: FromRuntime) -> Option<Said> {
+    Some(match word {
         FromRuntime::Ready => Said::Ready,
         FromRuntime::InitError { error_type, body } => Said::InitError { error_type, body },
         FromRuntime::Response { request_id, body } => Said::Response { request_id, body },
         FromRuntime::Error { request_id, error_type, body } => Said::Error { request_id, error_type, body },
         FromRuntime::LastError { request_id, error_type, body } => Said::LastError { request_id, error_type, body },
         FromRuntime::Oversized { request_id, .. } => Said::Oversized { request_id },
-    }
+        FromRuntime::Parked
+        | FromRuntime::ResponseBegin { .. }
+        | FromRuntime::ResponseChunk { .. }
+        | FromRuntime::ResponseEnd { .. }
+        | FromRuntime::RestoreReady
+        | FromRuntime::RestoreError { .. } => return None,
+    })
 }

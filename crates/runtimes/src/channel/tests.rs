@@ -56,6 +56,13 @@ fn every_kind_is_read_whatever_the_split() {
         response(b""),
         frame(kind::LAST_ERROR, &[&short(ID), &short("Runtime.UnhandledPromiseRejection"), b"{}"]),
         frame(kind::INIT_ERROR, &[&short("Runtime.ImportModuleError"), b"{\"errorMessage\":\"x\"}"]),
+        frame(kind::PARKED, &[]),
+        frame(kind::RESTORE_READY, &[]),
+        frame(kind::RESTORE_ERROR, &[&short("Runtime.AfterRestoreError"), b"{}"]),
+        frame(kind::RESPONSE_BEGIN, &[&short(ID), &short("text/html")]),
+        frame(kind::RESPONSE_END, &[&short(""), b""]),
+        frame(kind::RESPONSE_BEGIN, &[&short(ID), &short("")]),
+        frame(kind::RESPONSE_END, &[&short("Error"), b"{\"errorType\":\"Error\"}"]),
     ]
     .concat();
     let expected = [
@@ -82,8 +89,73 @@ fn every_kind_is_read_whatever_the_split() {
             error_type: "Runtime.ImportModuleError".into(),
             body: Bytes::from_static(b"{\"errorMessage\":\"x\"}"),
         },
+        FromRuntime::Parked,
+        FromRuntime::RestoreReady,
+        FromRuntime::RestoreError {
+            error_type: "Runtime.AfterRestoreError".into(),
+            body: Bytes::from_static(b"{}"),
+        },
+        FromRuntime::ResponseBegin {
+            request_id: ID.into(),
+            content_type: "text/html".into(),
+        },
+        FromRuntime::ResponseEnd {
+            error_type: String::new(),
+            body: Bytes::new(),
+        },
+        FromRuntime::ResponseBegin {
+            request_id: ID.into(),
+            content_type: String::new(),
+        },
+        FromRuntime::ResponseEnd {
+            error_type: "Error".into(),
+            body: Bytes::from_static(b"{\"errorType\":\"Error\"}"),
+        },
     ];
     check_all_steps(&bytes, &expected, None);
+}
+
+/// The bytes of all pieces up to the end of `bytes`, joined; what is no piece is not expected.
+fn streamed(bytes: &[u8], step: usize) -> Vec<u8> {
+    let mut decoder = Decoder::new(4096, 1000);
+    let mut joined = Vec::new();
+    for piece in bytes.chunks(step) {
+        decoder.feed(piece);
+        while let Some(message) = decoder.next().unwrap_or_else(|error| panic!("{error}")) {
+            match message {
+                FromRuntime::ResponseChunk { body } => {
+                    assert!(!body.is_empty());
+                    joined.extend_from_slice(&body);
+                }
+                other => panic!("expected a piece, found {other:?}"),
+            }
+        }
+        // A length and a kind at most: pieces are handed out, never gathered.
+        assert!(decoder.inbox.peek().len() < 5);
+    }
+    joined
+}
+
+#[test]
+fn a_streamed_chunk_is_handed_out_as_it_arrives() {
+    let mut decoder = Decoder::new(4096, 1000);
+    // Longer than a body may be: nothing of it is kept, so nothing is too long.
+    let bytes = frame(kind::RESPONSE_CHUNK, &[&[b'x'; 3000]]);
+    let piece = |count: usize| {
+        Ok(Some(FromRuntime::ResponseChunk {
+            body: vec![b'x'; count].into(),
+        }))
+    };
+    decoder.feed(&bytes[..5]);
+    assert_eq!(decoder.next(), Ok(None));
+    decoder.feed(&bytes[5..7]);
+    assert_eq!(decoder.next(), piece(2));
+    assert_eq!(decoder.next(), Ok(None));
+    decoder.feed(&bytes[7..]);
+    decoder.feed(&frame(kind::RESPONSE_CHUNK, &[b"x"]));
+    assert_eq!(decoder.next(), piece(2998));
+    assert_eq!(decoder.next(), piece(1));
+    assert_eq!(decoder.next(), Ok(None));
 }
 
 #[test]
@@ -121,7 +193,7 @@ fn a_body_at_the_limit_is_kept_and_one_beyond_is_dropped() {
 
 #[test]
 fn what_no_runtime_of_ours_sends_ends_the_channel() {
-    let cases: [(Vec<u8>, DecodeError); 8] = [
+    let cases: [(Vec<u8>, DecodeError); 14] = [
         (vec![0, 0, 0, 0, 16], DecodeError::Empty),
         (
             vec![0xff; 8],
@@ -136,6 +208,12 @@ fn what_no_runtime_of_ours_sends_ends_the_channel() {
         (frame(kind::ERROR, &[&short(ID)]), DecodeError::Truncated { kind: kind::ERROR }),
         (frame(kind::RESPONSE, &[&[0, 1, 0xff], b"{}"]), DecodeError::NotText),
         (frame(kind::INIT_ERROR, &[&short("E"), &[b'x'; 2000]]), DecodeError::TooLong { length: 2004, max: 1000 }),
+        (frame(kind::RESPONSE_END, &[&short("E"), &[b'x'; 2000]]), DecodeError::TooLong { length: 2004, max: 1000 }),
+        (frame(kind::PARKED, &[&[b'x'; 2000]]), DecodeError::TooLong { length: 2001, max: 1000 }),
+        (frame(kind::RESPONSE_CHUNK, &[]), DecodeError::Truncated { kind: kind::RESPONSE_CHUNK }),
+        (frame(kind::RESPONSE_CHUNK, &[&[b'x'; 5000]]), DecodeError::TooLong { length: 5001, max: 4096 }),
+        (frame(kind::RESPONSE_BEGIN, &[&short(ID)]), DecodeError::Truncated { kind: kind::RESPONSE_BEGIN }),
+        (frame(kind::SPECIALISE, &[b"{}"]), DecodeError::UnknownKind { kind: kind::SPECIALISE }),
     ];
     for (bytes, error) in cases {
         check(&bytes, bytes.len(), &[], Some(&error));
@@ -199,7 +277,67 @@ fn what_no_frame_can_hold_is_refused() {
     assert!(out.is_empty());
 }
 
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn environments_are_frames_of_json() {
+    let environment = variables(&[("B", "2"), ("A", "é\"\n\\")]);
+    let json = "{\"environment\":{\"B\":\"2\",\"A\":\"é\\\"\\n\\\\\"}}".as_bytes();
+    assert_eq!(specialise_frame(&environment), Ok(frame(kind::SPECIALISE, &[json])));
+    assert_eq!(restore_frame(&environment), Ok(frame(kind::RESTORE, &[json])));
+    assert_eq!(restore_frame(&[]), Ok(frame(kind::RESTORE, &[b"{\"environment\":{}}"])));
+}
+
+#[test]
+fn what_no_process_can_be_given_is_no_variable() {
+    for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0y")] {
+        let expected = Err(EncodeError::NotAVariable { name: name.to_owned() });
+        assert_eq!(specialise_frame(&variables(&[("OK", "1"), (name, value)])), expected);
+    }
+}
+
 proptest! {
+    #[test]
+    fn environments_come_out_as_they_went_in(
+        environment in proptest::collection::btree_map("[A-Z][a-z_]{1,8}", "[^\0]{0,40}", 0..8),
+    ) {
+        let environment: Vec<_> = environment.into_iter().collect();
+        let frame = specialise_frame(&environment).unwrap_or_else(|error| panic!("{error}"));
+        let parsed: serde_json::Value = serde_json::from_slice(&frame[5..]).unwrap_or_default();
+        let expected: serde_json::Map<_, _> =
+            environment.into_iter().map(|(name, value)| (name, value.into())).collect();
+        prop_assert_eq!(parsed, serde_json::json!({ "environment": expected }));
+    }
+
+    #[test]
+    fn streamed_pieces_join_to_what_was_sent(
+        chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..3000), 1..5),
+        step in 1_usize..4000,
+    ) {
+        let bytes: Vec<u8> = chunks.iter().flat_map(|chunk| frame(kind::RESPONSE_CHUNK, &[chunk])).collect();
+        prop_assert_eq!(streamed(&bytes, step), chunks.concat());
+    }
+
+    #[test]
+    fn frames_cut_and_changed_anywhere_never_panic(
+        kinds in proptest::collection::vec(0_u8..30, 1..6),
+        payload in proptest::collection::vec(any::<u8>(), 0..80),
+        cut in 0_usize..300,
+        step in 1_usize..40,
+    ) {
+        let mut bytes: Vec<u8> = kinds.iter().flat_map(|kind| frame(*kind, &[&short(ID), &short("E"), &payload])).collect();
+        let count = bytes.len();
+        bytes.truncate(count - cut.min(count));
+        let mut decoder = Decoder::new(300, 100);
+        for piece in bytes.chunks(step) {
+            decoder.feed(piece);
+            while let Ok(Some(_)) = decoder.next() {}
+        }
+        prop_assert!(decoder.broken.is_some() || decoder.inbox.peek().len() <= 4 + 300);
+    }
+
     #[test]
     fn any_bytes_in_any_split_never_panic_and_never_buffer_much(
         bytes in proptest::collection::vec(any::<u8>(), 0..600),
