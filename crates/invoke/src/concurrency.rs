@@ -1,4 +1,9 @@
-//! How many invocations run at once: the account's limit and the functions' reserved shares.
+//! How many invocations run at once: the account's limit, the functions' reserved shares, and the
+//! environments provisioned for single versions.
+//!
+//! Provisioned environments are set aside like a reserved share, from the function's own where it
+//! has one and else from the account's; a version that needs more than it has provisioned takes
+//! the rest from there as well.
 //!
 //! A permit is held by the job, not by the caller's future: a client that hangs up does not free
 //! the place of the function that still runs.
@@ -12,7 +17,7 @@ use parking_lot::{Mutex, RwLock};
 
 /// One counter with a limit that is given at each taking (limits change; counters live on).
 #[derive(Debug, Default)]
-struct Counter(AtomicU32);
+pub(crate) struct Counter(AtomicU32);
 
 impl Counter {
     fn take(&self, limit: u32) -> bool {
@@ -36,15 +41,24 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub(crate) struct Share {
     account: Arc<AccountShare>,
-    function: Arc<Counter>,
+    function: Arc<FunctionShare>,
+    /// Of one version: what runs within its provisioned concurrency.
+    version: Arc<Counter>,
+}
+
+#[derive(Debug, Default)]
+struct FunctionShare {
+    running: Arc<Counter>,
+    /// Provisioned for the function's versions, in sum.
+    provisioned: AtomicU32,
 }
 
 #[derive(Debug, Default)]
 struct AccountShare {
     unreserved: Arc<Counter>,
-    /// Reserved concurrency by function; its sum narrows the unreserved part.
-    reserved: Mutex<HashMap<FunctionKey, u32>>,
-    reserved_sum: AtomicU32,
+    /// What is set aside, by function; the sum narrows the unreserved part.
+    set_aside: Mutex<HashMap<FunctionKey, u32>>,
+    set_aside_sum: AtomicU32,
 }
 
 /// The counters of all accounts and regions.
@@ -52,7 +66,7 @@ struct AccountShare {
 pub(crate) struct Concurrency {
     account_limit: u32,
     accounts: RwLock<HashMap<(AccountId, Region), Arc<AccountShare>>>,
-    functions: RwLock<HashMap<FunctionKey, Arc<Counter>>>,
+    functions: RwLock<HashMap<FunctionKey, Arc<FunctionShare>>>,
 }
 
 impl Concurrency {
@@ -64,36 +78,49 @@ impl Concurrency {
         }
     }
 
-    /// The counters of a function, made at its first use. Versions of a function share them.
+    /// The counters of a function's version, made at its first use. The versions of a function
+    /// share all but the last.
     pub(crate) fn share(&self, key: &FunctionKey) -> Share {
         let account = (key.account.clone(), key.region.clone());
         Share {
             account: Arc::clone(self.accounts.write().entry(account).or_default()),
             function: Arc::clone(self.functions.write().entry(key.clone()).or_default()),
+            version: Arc::default(),
         }
     }
 
-    /// Takes a permit, or says which limit is reached.
-    pub(crate) fn take(&self, share: &Share, spec: &FunctionSpec) -> Result<Permit, ThrottleReason> {
+    /// Takes a permit, or says which limit is reached. `provisioned`: environments that the version
+    /// has ahead of demand.
+    pub(crate) fn take(&self, share: &Share, spec: &FunctionSpec, provisioned: u32) -> Result<Permit, ThrottleReason> {
+        if provisioned > 0 && share.version.take(provisioned) {
+            return Ok(Permit {
+                counter: Arc::clone(&share.version),
+            });
+        }
         let (counter, limit, reason) = match spec.reserved_concurrency {
-            Some(reserved) => (&share.function, reserved, ThrottleReason::Reserved),
+            Some(reserved) => {
+                let provisioned = share.function.provisioned.load(Ordering::Relaxed);
+                (&share.function.running, reserved.saturating_sub(provisioned), ThrottleReason::Reserved)
+            }
             None => {
-                let reserved = share.account.reserved_sum.load(Ordering::Relaxed);
-                let limit = self.account_limit.saturating_sub(reserved);
+                let set_aside = share.account.set_aside_sum.load(Ordering::Relaxed);
+                let limit = self.account_limit.saturating_sub(set_aside);
                 (&share.account.unreserved, limit, ThrottleReason::Account)
             }
         };
         if counter.take(limit) { Ok(Permit { counter: Arc::clone(counter) }) } else { Err(reason) }
     }
 
-    /// Notes a function's reserved concurrency (`None`: none, or the function is gone).
-    pub(crate) fn note_reserved(&self, share: &Share, key: &FunctionKey, reserved: Option<u32>) {
-        let mut all = share.account.reserved.lock();
-        match reserved {
-            Some(n) => all.insert(key.clone(), n),
-            None => all.remove(key),
+    /// Notes what is set aside for a function: its reserved concurrency (`None`: none, or the
+    /// function is gone), and what is provisioned for its versions in sum.
+    pub(crate) fn note_set_aside(&self, share: &Share, key: &FunctionKey, reserved: Option<u32>, provisioned: u32) {
+        share.function.provisioned.store(provisioned, Ordering::Relaxed);
+        let mut all = share.account.set_aside.lock();
+        match reserved.unwrap_or(provisioned) {
+            0 => all.remove(key),
+            n => all.insert(key.clone(), n),
         };
-        share.account.reserved_sum.store(all.values().sum(), Ordering::Relaxed);
+        share.account.set_aside_sum.store(all.values().sum(), Ordering::Relaxed);
     }
 }
 
@@ -108,11 +135,11 @@ mod tests {
         let concurrency = Concurrency::new(2);
         let spec = spec("f");
         let share = concurrency.share(&spec.key());
-        let first = concurrency.take(&share, &spec).unwrap();
-        let _second = concurrency.take(&share, &spec).unwrap();
-        assert_eq!(concurrency.take(&share, &spec).unwrap_err(), ThrottleReason::Account);
+        let first = concurrency.take(&share, &spec, 0).unwrap();
+        let _second = concurrency.take(&share, &spec, 0).unwrap();
+        assert_eq!(concurrency.take(&share, &spec, 0).unwrap_err(), ThrottleReason::Account);
         drop(first);
-        assert!(concurrency.take(&share, &spec).is_ok());
+        assert!(concurrency.take(&share, &spec, 0).is_ok());
     }
 
     #[test]
@@ -121,9 +148,9 @@ mod tests {
         let (one, two) = (spec("one"), spec("two"));
         let mut elsewhere = spec("one");
         elsewhere.account = AccountId::parse("111111111111").unwrap();
-        let _held = concurrency.take(&concurrency.share(&one.key()), &one).unwrap();
-        assert!(concurrency.take(&concurrency.share(&two.key()), &two).is_err());
-        assert!(concurrency.take(&concurrency.share(&elsewhere.key()), &elsewhere).is_ok());
+        let _held = concurrency.take(&concurrency.share(&one.key()), &one, 0).unwrap();
+        assert!(concurrency.take(&concurrency.share(&two.key()), &two, 0).is_err());
+        assert!(concurrency.take(&concurrency.share(&elsewhere.key()), &elsewhere, 0).is_ok());
     }
 
     #[test]
@@ -133,12 +160,12 @@ mod tests {
         reserved.reserved_concurrency = Some(1);
         let other = spec("other");
         let share = concurrency.share(&reserved.key());
-        concurrency.note_reserved(&share, &reserved.key(), Some(1));
-        let _r = concurrency.take(&share, &reserved).unwrap();
-        assert_eq!(concurrency.take(&share, &reserved).unwrap_err(), ThrottleReason::Reserved);
+        concurrency.note_set_aside(&share, &reserved.key(), Some(1), 0);
+        let _r = concurrency.take(&share, &reserved, 0).unwrap();
+        assert_eq!(concurrency.take(&share, &reserved, 0).unwrap_err(), ThrottleReason::Reserved);
         let others = concurrency.share(&other.key());
-        let _o = concurrency.take(&others, &other).unwrap();
-        assert_eq!(concurrency.take(&others, &other).unwrap_err(), ThrottleReason::Account);
+        let _o = concurrency.take(&others, &other, 0).unwrap();
+        assert_eq!(concurrency.take(&others, &other, 0).unwrap_err(), ThrottleReason::Account);
     }
 
     #[test]
@@ -147,6 +174,33 @@ mod tests {
         let mut spec = spec("f");
         spec.reserved_concurrency = Some(0);
         let share = concurrency.share(&spec.key());
-        assert_eq!(concurrency.take(&share, &spec).unwrap_err(), ThrottleReason::Reserved);
+        assert_eq!(concurrency.take(&share, &spec, 0).unwrap_err(), ThrottleReason::Reserved);
+    }
+
+    #[test]
+    fn provisioned_is_set_aside_and_more_spills_over() {
+        let concurrency = Concurrency::new(2);
+        let (spec, other) = (spec("f"), spec("other"));
+        let share = concurrency.share(&spec.key());
+        concurrency.note_set_aside(&share, &spec.key(), None, 1);
+        let _provisioned = concurrency.take(&share, &spec, 1).unwrap();
+        let spilt = concurrency.take(&share, &spec, 1).unwrap();
+        assert_eq!(concurrency.take(&share, &spec, 1).unwrap_err(), ThrottleReason::Account);
+        let others = concurrency.share(&other.key());
+        assert!(concurrency.take(&others, &other, 0).is_err());
+        drop(spilt);
+        assert!(concurrency.take(&others, &other, 0).is_ok());
+    }
+
+    #[test]
+    fn provisioned_is_a_part_of_reserved() {
+        let concurrency = Concurrency::new(10);
+        let mut spec = spec("f");
+        spec.reserved_concurrency = Some(2);
+        let share = concurrency.share(&spec.key());
+        concurrency.note_set_aside(&share, &spec.key(), Some(2), 1);
+        let _provisioned = concurrency.take(&share, &spec, 1).unwrap();
+        let _spilt = concurrency.take(&share, &spec, 1).unwrap();
+        assert_eq!(concurrency.take(&share, &spec, 1).unwrap_err(), ThrottleReason::Reserved);
     }
 }

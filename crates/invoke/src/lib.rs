@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod concurrency;
+mod demand;
 mod environment;
 mod payload;
 mod pool;

@@ -4,13 +4,19 @@
 //! while an environment starts for it; whoever is free first takes it. So at any time at least as
 //! many environments start as jobs wait.
 
+mod provisioned;
+mod snapshots;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use hearth_model::{FunctionKey, FunctionSpec, Invocation, InvokeError, Outcome};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use self::provisioned::Provision;
+use self::snapshots::Snapshots;
 use crate::concurrency::{Permit, Share};
 
 /// One invocation on its way to an environment.
@@ -26,6 +32,8 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) enum Order {
     Run(Box<Job>),
+    /// A snapshot becomes an environment that takes jobs.
+    Restore,
     /// End: the function changed, or the server stops.
     Retire,
 }
@@ -35,6 +43,8 @@ pub(crate) enum Order {
 pub(crate) struct Handle {
     pub(crate) id: u64,
     pub(crate) generation: u64,
+    /// One of those that are kept ahead of demand.
+    pub(crate) provisioned: bool,
     pub(crate) inbox: mpsc::Sender<Order>,
 }
 
@@ -64,6 +74,8 @@ pub(crate) enum Placed {
 pub(crate) struct Pool {
     pub(crate) key: FunctionKey,
     pub(crate) share: Share,
+    /// Provisioned environments that are up. Beside the lock: every invocation reads it.
+    available: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -75,6 +87,8 @@ struct State {
     starting: usize,
     /// What runs from now on.
     spec: Arc<FunctionSpec>,
+    provision: Provision,
+    snapshots: Snapshots,
     /// No environment is kept any longer.
     closed: bool,
 }
@@ -90,11 +104,14 @@ impl Pool {
         Arc::new(Self {
             key: spec.key(),
             share,
+            available: AtomicU32::new(0),
             state: Mutex::new(State {
                 idle: Vec::new(),
                 waiting: VecDeque::new(),
                 starting: 0,
                 spec: Arc::clone(spec),
+                provision: Provision::default(),
+                snapshots: Snapshots::new(),
                 closed: false,
             }),
         })
@@ -133,7 +150,7 @@ impl Pool {
         {
             return Next::Run(job);
         }
-        if state.is_current(handle) {
+        if state.is_current(handle) && !(handle.provisioned && provisioned::is_surplus(&mut state)) {
             state.idle.push(handle.clone());
             return Next::Wait;
         }
@@ -163,6 +180,11 @@ impl Pool {
         state.idle.len() < before
     }
 
+    /// What runs from now on.
+    pub(crate) fn spec(&self) -> Arc<FunctionSpec> {
+        Arc::clone(&self.state.lock().spec)
+    }
+
     /// From now on only environments of this generation are kept; idle older ones are told to end.
     pub(crate) fn advance(&self, spec: &Arc<FunctionSpec>) {
         let mut state = self.state.lock();
@@ -173,8 +195,10 @@ impl Pool {
         let (old, kept) =
             std::mem::take(&mut state.idle).into_iter().partition(|handle| handle.generation < spec.generation);
         state.idle = kept;
+        let snapshots = state.snapshots.take_older(spec.generation);
         drop(state);
         retire(old);
+        retire(snapshots);
     }
 
     /// The function is gone, or the server stops: every idle environment ends, and busy ones end
@@ -183,8 +207,10 @@ impl Pool {
         let mut state = self.state.lock();
         state.closed = true;
         let idle = std::mem::take(&mut state.idle);
+        let snapshots = state.snapshots.take_older(u64::MAX);
         drop(state);
         retire(idle);
+        retire(snapshots);
     }
 }
 
@@ -227,14 +253,20 @@ mod tests {
                 invocation: invocation(&self.spec, id),
                 trace_header: String::new(),
                 reply: oneshot::channel().0,
-                permit: self.concurrency.take(&self.pool.share, &self.spec).unwrap(),
+                permit: self.concurrency.take(&self.pool.share, &self.spec, 0).unwrap(),
             })
         }
     }
 
     fn environment(id: u64, generation: u64) -> (Handle, mpsc::Receiver<Order>) {
         let (inbox, orders) = mpsc::channel(2);
-        (Handle { id, generation, inbox }, orders)
+        let handle = Handle {
+            id,
+            generation,
+            provisioned: false,
+            inbox,
+        };
+        (handle, orders)
     }
 
     #[track_caller]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hearth_core::{Clock, Random, Tasks};
 use hearth_model::{
     BoxFuture, CatalogObserver, FunctionCatalog, FunctionKey, FunctionSpec, Invocation, Invoke, InvokeError, LogSink,
-    Lookup, Outcome, Qualifier, RoleCredentials, Streamed, Version, arn,
+    Lookup, Outcome, Preparation, Provisioned, Qualifier, RoleCredentials, SnapshotError, Streamed, Version, arn,
 };
 use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::Sandboxes;
@@ -32,6 +32,8 @@ pub struct Limits {
     pub freeze_linger: Duration,
     /// An environment unused for so long is ended.
     pub idle_reclaim: Duration,
+    /// Whether processor time is limited in proportion to memory, also on an idle host.
+    pub cpu_quota: bool,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             init_timeout: Duration::from_secs(10),
             freeze_linger: Duration::from_millis(20),
             idle_reclaim: Duration::from_secs(600),
+            cpu_quota: true,
         }
     }
 }
@@ -121,6 +124,46 @@ impl DataPlane {
         })
     }
 
+    /// Initialises what is wanted ahead of demand. Called once, when the server is up; from then on
+    /// changes are heard of.
+    pub fn begin(&self) {
+        for key in self.catalog.with_ahead() {
+            self.reconcile(&key);
+        }
+    }
+
+    /// Brings what is initialised ahead of demand for a function to what is wanted.
+    fn reconcile(&self, key: &FunctionKey) {
+        let wanted = self.catalog.ahead(key);
+        for one in &wanted {
+            let qualifier = Qualifier::from(one.version);
+            if let Lookup::Ready(spec) = self.catalog.lookup(key, Some(&qualifier)) {
+                self.pool(&spec, key);
+            }
+        }
+        let Some(versions) = self.pools.read().get(key).cloned() else { return };
+        self.set_aside(key, &versions, wanted.iter().map(|one| one.environments).sum());
+        for (version, pool) in versions {
+            let wanted = wanted.iter().find(|one| one.version == version);
+            let missing = pool.provision(wanted.map_or(0, |one| one.environments));
+            environment::start_provisioned(&self.plane, &pool, missing);
+            if wanted.is_some_and(|one| one.snap_start) {
+                environment::hold_snapshots(&self.plane, &pool);
+            }
+        }
+    }
+
+    /// Tells the counters what is reserved and provisioned.
+    fn set_aside(&self, key: &FunctionKey, versions: &HashMap<Version, Arc<Pool>>, provisioned: u32) {
+        let reserved = match self.catalog.lookup(key, None) {
+            Lookup::Ready(spec) => spec.reserved_concurrency,
+            Lookup::NotReady { .. } | Lookup::Absent => None,
+        };
+        if let Some(pool) = versions.values().next() {
+            self.concurrency.note_set_aside(&pool.share, key, reserved, provisioned);
+        }
+    }
+
     /// Takes no more invocations and ends the idle environments; busy ones end when they are done.
     /// [`Tasks::drain`] waits for them.
     pub fn close(&self) {
@@ -168,7 +211,7 @@ impl DataPlane {
         }
         let spec = self.resolve(&invocation.function, invocation.qualifier.as_ref())?;
         let pool = self.pool(&spec, &invocation.function);
-        let permit = self.concurrency.take(&pool.share, &spec).map_err(InvokeError::Throttled)?;
+        let permit = self.concurrency.take(&pool.share, &spec, pool.available()).map_err(InvokeError::Throttled)?;
         let trace_header = trace::header(invocation.trace_header.as_deref(), &self.plane.clock, &self.plane.random);
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Job {
@@ -203,31 +246,48 @@ impl Invoke for DataPlane {
 
 impl CatalogObserver for DataPlane {
     fn function_changed(&self, key: &FunctionKey) {
-        let latest = self.catalog.lookup(key, None);
-        let Some(versions) = self.pools.read().get(key).cloned() else { return };
-        let reserved = match &latest {
-            Lookup::Ready(spec) => spec.reserved_concurrency,
-            Lookup::NotReady { .. } | Lookup::Absent => None,
-        };
-        if let Some(pool) = versions.values().next() {
-            self.concurrency.note_reserved(&pool.share, key, reserved);
-        }
-        if matches!(latest, Lookup::Absent) {
-            self.pools.write().remove(key);
-            versions.values().for_each(|pool| pool.close());
+        if self.closing.load(Ordering::Acquire) {
             return;
         }
-        for (version, pool) in versions {
-            let qualifier = match version {
-                Version::Latest => Qualifier::Latest,
-                Version::Number(n) => Qualifier::Number(n),
-            };
-            match self.catalog.lookup(key, Some(&qualifier)) {
+        let known = self.pools.read().get(key).cloned().unwrap_or_default();
+        if matches!(self.catalog.lookup(key, None), Lookup::Absent) {
+            self.pools.write().remove(key);
+            self.set_aside(key, &known, 0);
+            known.values().for_each(|pool| pool.close());
+            return;
+        }
+        for (version, pool) in known {
+            match self.catalog.lookup(key, Some(&Qualifier::from(version))) {
                 Lookup::Ready(spec) => pool.advance(&spec),
                 Lookup::NotReady { .. } => {}
-                Lookup::Absent => pool.close(),
+                Lookup::Absent => {
+                    pool.close();
+                    if let Some(versions) = self.pools.write().get_mut(key) {
+                        versions.remove(&version);
+                    }
+                }
             }
         }
+        self.reconcile(key);
+    }
+}
+
+impl Preparation for DataPlane {
+    fn provisioned(&self, key: &FunctionKey, version: Version) -> Option<Provisioned> {
+        self.pools.read().get(key)?.get(&version)?.provisioned()
+    }
+
+    fn snapshot(&self, spec: Arc<FunctionSpec>) -> BoxFuture<'_, Result<(), SnapshotError>> {
+        let pool = self.pool(&spec, &spec.key());
+        let made = environment::first_snapshot(&self.plane, &pool, spec);
+        Box::pin(async move {
+            made.await.unwrap_or_else(|_| {
+                Err(SnapshotError {
+                    kind: "Sandbox.Failure".to_owned(),
+                    message: "the execution environment ended before its init".to_owned(),
+                })
+            })
+        })
     }
 }
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::function::Version;
+
 /// The bare name of a function: letters, digits, `-`, `_` (and `.` where reads admit it).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FunctionName(Arc<str>);
@@ -58,6 +60,15 @@ impl Qualifier {
             return Some(text.parse().map_or_else(|_| Self::Alias(text.into()), Self::Number));
         }
         Some(Self::Alias(text.into()))
+    }
+}
+
+impl From<Version> for Qualifier {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Latest => Self::Latest,
+            Version::Number(n) => Self::Number(n),
+        }
     }
 }
 

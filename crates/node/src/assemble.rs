@@ -17,7 +17,7 @@ use hearth_wire::rest_json::Router;
 use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, Mount};
 use hearth_wire::{Service, server, sigv4};
 
-use crate::config::{AccessKey, AuthMode, Config};
+use crate::config::{AccessKey, AuthMode, Config, CpuLimit};
 use crate::error::StartError;
 use crate::layout::Layout;
 use crate::{host, plain, secret};
@@ -96,6 +96,7 @@ pub async fn assemble(
         limits: invoke_limits(config),
     });
     lambda.observe(invoke.clone());
+    invoke.begin();
 
     // 9. The front door, with every service's table of operations behind it.
     let services = mounts(&lambda, &invoke, &observe)?;
@@ -245,6 +246,7 @@ fn invoke_limits(config: &Config) -> hearth_invoke::Limits {
         account_concurrency: config.concurrency.value.narrow(),
         freeze_linger: Duration::from_millis(config.environments_linger_ms.value.0),
         idle_reclaim: Duration::from_secs(config.environments_idle_s.value.0),
+        cpu_quota: config.environments_cpu.value == CpuLimit::Quota,
         ..hearth_invoke::Limits::default()
     }
 }

@@ -8,8 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_core::TaskKind;
-use hearth_model::{FunctionSpec, InvokeError, LogStreamId};
+use hearth_model::FunctionSpec;
 use hearth_sandbox::Exit;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
@@ -17,10 +16,11 @@ use tokio::time::{Instant, Sleep};
 use super::journal::Journal;
 use super::launch::Launch;
 use super::link::Said;
-use super::process::{Runtime, StartError};
+use super::open::start;
+use super::process::Runtime;
 use crate::payload::PlatformError;
 use crate::pool::{Handle, Job, Next, Order, Pool};
-use crate::report::{InitializationType, Phase, Reporter, RuntimeName, Status};
+use crate::report::{InitializationType, Phase, Reporter, Status};
 use crate::service::Plane;
 
 /// Lifetime of the credentials in an environment's variables. Its processes cannot be given new
@@ -31,7 +31,7 @@ const CREDENTIALS_LIFETIME_S: u32 = 12 * 60 * 60;
 const AGE_MAX: Duration = Duration::from_secs(11 * 60 * 60);
 
 /// Far enough to mean never, near enough for the timer wheel.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 pub(super) struct Environment {
     pub(super) plane: Arc<Plane>,
@@ -42,14 +42,20 @@ pub(super) struct Environment {
     pub(super) journal: Journal,
     pub(super) reporter: Reporter,
     pub(super) handle: Handle,
-    inbox: mpsc::Receiver<Order>,
-    timer: Pin<Box<Sleep>>,
+    pub(super) inbox: mpsc::Receiver<Order>,
+    pub(super) timer: Pin<Box<Sleep>>,
     /// The runtime asked for an event and has none.
     pub(super) ready: bool,
-    frozen: bool,
+    /// Its init is over, and it waits to be restored.
+    pub(super) at_restore: bool,
+    pub(super) frozen: bool,
     /// The cold start's init, until an invocation has reported it.
     pub(super) init_took: Option<Duration>,
-    born: Instant,
+    /// The same for a snapshot's restore.
+    pub(super) restore_took: Option<Duration>,
+    pub(super) born: Instant,
+    /// Jobs so far.
+    pub(super) runs: u64,
 }
 
 /// What happened to an environment.
@@ -64,115 +70,16 @@ pub(super) enum Event {
     Order(Order),
 }
 
-/// Starts an environment for a job that waits in the pool.
-pub(crate) fn start(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) {
-    let (plane, pool) = (Arc::clone(plane), Arc::clone(pool));
-    let tasks = plane.tasks.clone();
-    tasks.spawn(TaskKind::Environment, "execution environment", async move {
-        match Environment::open(&plane, &pool, spec).await {
-            Ok(Some(environment)) => environment.live().await,
-            // Its job has been answered.
-            Ok(None) => {}
-            Err(refusal) => refusal.tell(&pool),
-        }
-    });
-}
-
-/// An environment that could not be made.
-struct Refusal(InvokeError);
-
-impl Refusal {
-    fn tell(self, pool: &Pool) {
-        tracing::warn!(function = %pool.key.name, error = %self.0, "no execution environment");
-        if let Some(job) = pool.give_up_start() {
-            drop(job.permit);
-            // An error means that the caller has gone.
-            let _ = job.reply.send(Err(self.0));
-        }
-    }
-}
-
 impl Environment {
-    async fn open(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) -> Result<Option<Self>, Refusal> {
-        let born = Instant::now();
-        let runtime = plane.workshop.runtimes.resolve(&spec.runtime);
-        let runtime = runtime.map_err(|error| Refusal(InvokeError::RuntimeUnavailable(error.to_string())))?;
-        let id = format!("{:032x}", u128::from_le_bytes(plane.random.bytes()));
-        let launch = Launch {
-            runtime: runtime.clone(),
-            bootstraps: Arc::clone(&plane.workshop.bootstraps),
-            name_servers: Arc::clone(&plane.workshop.name_servers),
-            log_stream: stream_name(plane, &spec, &id),
-            initialization: InitializationType::OnDemand,
-            spec: Arc::clone(&spec),
-        };
-        let stream = Arc::new(LogStreamId {
-            account: spec.account.clone(),
-            region: spec.region.clone(),
-            group: spec.logging.group.clone(),
-            stream: launch.log_stream.clone(),
-        });
-        let mut journal = Journal::new(Arc::clone(&plane.sink), stream);
-        let reporter = Reporter::new(&spec.logging, launch.initialization);
-        let now = plane.clock.now_ms();
-        let name = RuntimeName {
-            label: launch.runtime.version_label(),
-            arn: launch.runtime.version_arn(spec.region.as_str()),
-        };
-        journal.note(now, reporter.init_start(now, spec.name.as_str(), spec.version, &name));
-        let credentials = issue(plane, &spec);
-        let workshop = &plane.workshop;
-        let created =
-            Runtime::create(&launch, &id, &workshop.sandboxes, &credentials, &plane.tasks, &plane.clock).await;
-        let runtime = match created {
-            Ok(runtime) => runtime,
-            Err(StartError::Host(cause)) => return Err(Refusal(InvokeError::Sandbox(cause))),
-            Err(StartError::Function(error)) => {
-                Self::unstartable(plane, pool, &spec, journal, &reporter, &error).await;
-                return Ok(None);
-            }
-        };
-        let (inbox_tx, inbox) = mpsc::channel(2);
-        Ok(Some(Self {
-            handle: Handle {
-                id: plane.next_environment_id(),
-                generation: spec.generation,
-                inbox: inbox_tx,
-            },
-            plane: Arc::clone(plane),
-            pool: Arc::clone(pool),
-            spec,
-            launch,
-            runtime,
-            journal,
-            reporter,
-            inbox,
-            timer: Box::pin(tokio::time::sleep(NEVER)),
-            ready: false,
-            frozen: false,
-            init_took: None,
-            born,
-        }))
+    /// The life of an environment that was started for a job.
+    pub(super) async fn live(mut self) {
+        self.first_init(self.plane.limits.init_timeout).await;
+        let next = self.pool.offer(&self.handle, true);
+        self.serve(next).await;
     }
 
-    /// There is nothing to run: the job gets a function error, with its log lines.
-    async fn unstartable(
-        plane: &Plane,
-        pool: &Pool,
-        spec: &FunctionSpec,
-        mut journal: Journal,
-        reporter: &Reporter,
-        error: &PlatformError,
-    ) {
-        if let Some(job) = pool.give_up_start() {
-            super::run::report_unstartable(plane, spec, &mut journal, reporter, job, error);
-        }
-        journal.finish().await;
-    }
-
-    async fn live(mut self) {
-        self.first_init().await;
-        let mut next = self.pool.offer(&self.handle, true);
+    /// Runs job after job until it is time to end.
+    pub(super) async fn serve(&mut self, mut next: Next) {
         loop {
             next = match next {
                 Next::Run(job) => self.run(*job).await,
@@ -188,26 +95,34 @@ impl Environment {
                 }
             };
         }
-        self.runtime.output.drain_to_the_end(&mut self.journal);
-        self.journal.finish().await;
-        // Dropping the sandbox ends every process in it and clears it away in the background.
+        self.end().await;
     }
 
-    /// The init of a cold start, with its own limit. A failure here is not the caller's yet: the
-    /// first invocation tries again.
-    async fn first_init(&mut self) {
-        let limit = Instant::now() + self.plane.limits.init_timeout;
-        let failure = self.init(limit).await.err();
+    /// The last lines. Dropping the sandbox then ends every process in it and clears it away in
+    /// the background.
+    pub(super) async fn end(&mut self) {
+        self.runtime.output.drain_to_the_end(&mut self.journal);
+        self.journal.finish().await;
+    }
+
+    /// The init of a start, with its own limit. A failure here is not the caller's yet: the first
+    /// invocation tries again.
+    pub(super) async fn first_init(&mut self, limit: Duration) -> Option<InitFailure> {
+        let failure = self.init(Instant::now() + limit).await.err();
         let took = self.born.elapsed();
-        let status = match failure {
-            None => {
-                self.init_took = Some(took);
-                Status::Success
+        let status = failure.as_ref().map_or(Status::Success, InitFailure::status);
+        let phase = match self.launch.initialization {
+            InitializationType::SnapStart => Phase::SnapStart,
+            InitializationType::OnDemand => {
+                self.init_took = failure.is_none().then_some(took);
+                Phase::Init
             }
-            Some(failure) => failure.status(),
+            // Nobody waited for it, so nobody's report has it.
+            InitializationType::ProvisionedConcurrency => Phase::Init,
         };
-        self.note_init(took, Phase::Init, &status);
+        self.note_init(took, phase, &status);
         self.journal.flush().await;
+        failure
     }
 
     /// The lines about an init that ended.
@@ -223,6 +138,11 @@ impl Environment {
             match self.event(limit, false).await {
                 Event::Said(Said::Ready) => {
                     self.ready = true;
+                    self.limit_cpu(true);
+                    return Ok(());
+                }
+                Event::Said(Said::RestoreReady) => {
+                    self.at_restore = true;
                     return Ok(());
                 }
                 Event::Said(Said::InitError { error_type, body }) => {
@@ -248,7 +168,7 @@ impl Environment {
     /// Waits for work: a moment thawed, then frozen. `None`: the environment ends.
     async fn idle(&mut self) -> Option<Box<Job>> {
         let mut freeze_at = Some(Instant::now() + self.plane.limits.freeze_linger);
-        let reclaim_at = (Instant::now() + self.plane.limits.idle_reclaim).min(self.born + AGE_MAX);
+        let reclaim_at = self.reclaim_at();
         loop {
             let until = freeze_at.unwrap_or(reclaim_at);
             match self.event(until, true).await {
@@ -256,14 +176,20 @@ impl Environment {
                     self.thaw();
                     return Some(job);
                 }
-                Event::Order(Order::Retire) => return None,
+                Event::Order(Order::Retire | Order::Restore) => return None,
                 Event::Said(Said::Ready) => {
                     self.ready = true;
                     freeze_at = Some(Instant::now() + self.plane.limits.freeze_linger);
                 }
                 Event::Said(_) | Event::Appended => {}
                 Event::Printed => self.take_output().await,
-                Event::Exited(_) => self.go_down(),
+                Event::Exited(_) => {
+                    self.go_down();
+                    // One that is kept initialised is replaced, not mended at the next job.
+                    if self.handle.provisioned && self.pool.withdraw(self.handle.id) {
+                        return None;
+                    }
+                }
                 Event::Time if freeze_at.is_some() => {
                     self.freeze().await;
                     freeze_at = None;
@@ -278,9 +204,16 @@ impl Environment {
         }
     }
 
+    /// When nobody has asked for it by then, it ends.
+    fn reclaim_at(&self) -> Instant {
+        let oldest = self.born + AGE_MAX;
+        if self.handle.provisioned { oldest } else { oldest.min(Instant::now() + self.plane.limits.idle_reclaim) }
+    }
+
     /// Tells the pool that this environment is free.
     pub(super) fn offer(&mut self) -> Next {
-        if self.born.elapsed() > AGE_MAX {
+        let lost = self.handle.provisioned && !self.runtime.up;
+        if lost || self.born.elapsed() > AGE_MAX {
             // Older than any generation: the pool retires it.
             self.handle.generation = 0;
         }
@@ -332,11 +265,20 @@ impl Environment {
         self.runtime.kill();
         self.runtime.output.close(&mut self.journal);
         self.ready = false;
+        self.at_restore = false;
         self.frozen = false;
     }
 
-    async fn freeze(&mut self) {
-        if !self.runtime.up || !self.ready {
+    /// Holds the runtime to its share of the processors, or lets it go while it initialises.
+    pub(super) fn limit_cpu(&self, limited: bool) {
+        let quota = (limited && self.plane.limits.cpu_quota).then(|| self.spec.memory.cpu_milli());
+        if let Err(error) = self.runtime.sandbox.set_cpu_quota(quota) {
+            tracing::debug!(%error, "the quota stays as it is");
+        }
+    }
+
+    pub(super) async fn freeze(&mut self) {
+        if !self.runtime.up || !(self.ready || self.at_restore) {
             return;
         }
         match self.runtime.sandbox.freeze() {
@@ -346,7 +288,7 @@ impl Environment {
         self.take_output().await;
     }
 
-    fn thaw(&mut self) {
+    pub(super) fn thaw(&mut self) {
         if !std::mem::take(&mut self.frozen) {
             return;
         }
@@ -385,12 +327,4 @@ impl InitFailure {
 
 pub(super) fn issue(plane: &Plane, spec: &FunctionSpec) -> hearth_model::Credentials {
     plane.credentials.issue(&spec.role_arn, spec.name.as_str(), CREDENTIALS_LIFETIME_S)
-}
-
-/// `YYYY/MM/DD/[<version>]<32 hex>`; with a group of its own, the function's name before the
-/// version.
-fn stream_name(plane: &Plane, spec: &FunctionSpec, id: &str) -> String {
-    let day = plane.clock.now().strftime("%Y/%m/%d").to_string();
-    let name = if spec.logging.custom_group { spec.name.as_str() } else { "" };
-    format!("{day}/{name}[{}]{id}", spec.version)
 }

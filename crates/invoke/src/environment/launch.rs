@@ -42,6 +42,10 @@ impl Launch {
         self.runtime.uses_channel()
     }
 
+    pub(super) fn is_snap_start(&self) -> bool {
+        self.initialization == InitializationType::SnapStart
+    }
+
     /// The sandbox with its first process.
     pub(super) fn sandbox(&self, id: String, process: Process) -> SandboxSpec {
         let spec = &self.spec;
@@ -133,6 +137,12 @@ impl Launch {
         all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
+    /// What a restored process has to learn anew.
+    pub(super) fn refreshed(&self, credentials: &Credentials) -> Vec<(String, String)> {
+        let keys = keys(credentials);
+        keys.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     fn reserved(&self, credentials: &Credentials) -> Vec<(&'static str, String)> {
         let spec = &self.spec;
         let mut all = vec![
@@ -143,13 +153,14 @@ impl Launch {
             ("AWS_LAMBDA_FUNCTION_VERSION", spec.version.to_string()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory.0.to_string()),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", self.initialization.as_str().to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", spec.logging.group.clone()),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", self.log_stream.clone()),
             ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}")),
-            ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
-            ("AWS_SESSION_TOKEN", credentials.session_token.clone()),
         ];
+        all.extend(keys(credentials));
+        // A snapshot is restored into one stream after the other.
+        if !self.is_snap_start() {
+            all.push(("AWS_LAMBDA_LOG_GROUP_NAME", spec.logging.group.clone()));
+            all.push(("AWS_LAMBDA_LOG_STREAM_NAME", self.log_stream.clone()));
+        }
         if spec.logging.format == LogFormat::Json {
             all.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
             if let Some(level) = spec.logging.application_level {
@@ -235,6 +246,14 @@ impl Launch {
         }
         links
     }
+}
+
+fn keys(credentials: &Credentials) -> [(&'static str, String); 3] {
+    [
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
+        ("AWS_SESSION_TOKEN", credentials.session_token.clone()),
+    ]
 }
 
 /// What every program needs to start. `/usr/local` comes with `/usr`.

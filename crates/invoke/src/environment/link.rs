@@ -36,6 +36,8 @@ pub(crate) enum Said {
         error_type: String,
         body: Bytes,
     },
+    /// Init is over, and so are the hooks before a snapshot; it waits to be restored.
+    RestoreReady,
     /// An answer that is too large, thrown away.
     Oversized {
         request_id: String,
@@ -90,6 +92,17 @@ impl Link {
         }
     }
 
+    /// Tells a runtime that said [`Said::RestoreReady`] to run on, with these variables.
+    pub(super) async fn restore(&mut self, variables: &[(String, String)]) -> io::Result<()> {
+        match self {
+            Self::Channel(link) => link.restore(variables).await,
+            Self::Http(api) => {
+                api.restore();
+                Ok(())
+            }
+        }
+    }
+
     /// Whether the runtime asks for the next event by giving its answer (and not by a word of its
     /// own).
     pub(super) const fn answers_mean_next(&self) -> bool {
@@ -124,6 +137,11 @@ impl ChannelLink {
         }
     }
 
+    async fn restore(&mut self, variables: &[(String, String)]) -> io::Result<()> {
+        let frame = restore_frame(variables)?;
+        write_both(&self.stream, &frame, &[]).await
+    }
+
     async fn deliver(&mut self, delivery: &Delivery) -> io::Result<()> {
         self.head.clear();
         let invocation = channel::Invocation {
@@ -139,6 +157,14 @@ impl ChannelLink {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
         write_both(&self.stream, &self.head, &delivery.event).await
     }
+}
+
+fn restore_frame(variables: &[(String, String)]) -> io::Result<Vec<u8>> {
+    let environment: serde_json::Map<_, _> =
+        variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    let document = serde_json::json!({"environment": environment}).to_string();
+    let length = u32::try_from(1 + document.len()).map_err(io::Error::other)?;
+    Ok([length.to_be_bytes().as_slice(), &[3], document.as_bytes()].concat())
 }
 
 /// Writes head and body in one system call where they fit.

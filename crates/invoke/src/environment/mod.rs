@@ -1,16 +1,18 @@
 //! One execution environment: one sandbox, one runtime process, one event at a time.
 //!
-//! [`start`] makes the task that owns it ([`actor`]). Nobody else touches the sandbox; the pool
+//! [`start`] and its like ([`open`]) make the task that owns it ([`actor`]). Nobody else touches the sandbox; the pool
 //! sends orders, and the task answers by the job's own reply.
 
 mod actor;
+mod ahead;
 mod journal;
 mod launch;
 mod link;
+mod open;
 mod output;
 mod process;
 mod run;
 
-pub(crate) use actor::start;
 pub(crate) use link::Said;
+pub(crate) use open::{first_snapshot, hold_snapshots, start, start_provisioned};
 pub(crate) use process::Workshop;

@@ -52,7 +52,9 @@ impl Runtime {
         let listener = sandbox.take_listener();
         let link = match (channel, listener) {
             (Some(link), _) => link,
-            (None, Some(listener)) => RuntimeApi::serve(listener, tasks).map(Link::Http).map_err(host)?,
+            (None, Some(listener)) => {
+                RuntimeApi::serve(listener, launch.is_snap_start(), tasks).map(Link::Http).map_err(host)?
+            }
             (None, None) => {
                 return Err(StartError::Host("the sandbox gave no listener for the Runtime API".to_owned()));
             }

@@ -20,7 +20,7 @@ use crate::service::Plane;
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
 /// How an invocation ended.
-struct End {
+pub(super) struct End {
     payload: Bytes,
     error: Option<FunctionError>,
     status: Status,
@@ -39,7 +39,7 @@ impl End {
     }
 
     /// The function's own error.
-    fn failure(error_type: String, payload: Bytes) -> Self {
+    pub(super) fn failure(error_type: String, payload: Bytes) -> Self {
         Self {
             payload,
             error: Some(FunctionError::Unhandled),
@@ -48,7 +48,7 @@ impl End {
         }
     }
 
-    fn platform(error: PlatformError, request_id: &str) -> Self {
+    pub(super) fn platform(error: PlatformError, request_id: &str) -> Self {
         let status = if error.kind == "Sandbox.Timedout" {
             Status::Timeout
         } else {
@@ -69,6 +69,7 @@ impl Environment {
     /// Runs one job, answers it, writes its log lines.
     pub(super) async fn run(&mut self, job: Job) -> Next {
         let began = Instant::now();
+        self.runs += 1;
         if job.invocation.wants_log_tail {
             self.journal.keep_tail();
         }
@@ -153,6 +154,7 @@ impl Environment {
 
     /// A new process after the one before died. It has what is left of the function's timeout.
     async fn start_again(&mut self, id: &str, deadline: Instant) -> Result<(), End> {
+        self.limit_cpu(false);
         let credentials = issue(&self.plane, &self.spec);
         let started = self.runtime.restart(&self.launch, &credentials, &self.plane.clock, &mut self.journal).await;
         match started {
@@ -166,7 +168,10 @@ impl Environment {
             }
         }
         let began = Instant::now();
-        let initialised = self.init(deadline).await;
+        let mut initialised = self.init(deadline).await;
+        if initialised.is_ok() && self.at_restore {
+            initialised = self.run_on(deadline).await;
+        }
         let status = initialised.as_ref().err().map_or(Status::Success, InitFailure::status);
         self.note_init(began.elapsed(), Phase::Invoke, &status);
         initialised.map_err(|failure| self.init_end(failure, id))
@@ -199,12 +204,13 @@ impl Environment {
     }
 
     /// Answers first, writes the log after; the other way round for who wants the log's tail.
-    async fn conclude(&mut self, job: Job, end: End, began: Instant) -> Next {
+    pub(super) async fn conclude(&mut self, job: Job, end: End, began: Instant) -> Next {
         let figures = Figures {
             duration: began.elapsed(),
             memory_size_mib: self.spec.memory.0,
             memory_used_mib: self.runtime.sandbox.memory_peak_bytes().map(|bytes| bytes.div_ceil(1 << 20)),
             init: self.init_took.take(),
+            restore: self.restore_took.take(),
             status: end.status,
         };
         self.ready = self.runtime.up && (self.ready || self.runtime.link.answers_mean_next());
@@ -283,6 +289,7 @@ pub(super) fn report_unstartable(
         memory_size_mib: spec.memory.0,
         memory_used_mib: None,
         init: None,
+        restore: None,
         status: Status::Error {
             error_type: error.kind.clone(),
         },

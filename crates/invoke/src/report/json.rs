@@ -60,6 +60,32 @@ fn init_outcome(initialization: InitializationType, phase: Phase, status: &Statu
     body
 }
 
+pub(super) fn restore_start(at_ms: i64, name: &str, version: Version, runtime: &RuntimeName) -> String {
+    record(
+        at_ms,
+        "platform.restoreStart",
+        &json!({
+            "functionName": name,
+            "functionVersion": version.to_string(),
+            "runtimeVersion": runtime.label,
+            "runtimeVersionArn": runtime.arn,
+        }),
+    )
+}
+
+pub(super) fn restore_runtime_done(at_ms: i64, status: &Status) -> String {
+    let mut body = Map::new();
+    put_status(&mut body, status);
+    record(at_ms, "platform.restoreRuntimeDone", &Value::Object(body))
+}
+
+pub(super) fn restore_report(at_ms: i64, took: Duration, status: &Status) -> String {
+    let mut body = Map::new();
+    put_status(&mut body, status);
+    body.insert("metrics".into(), json!({"durationMs": millis(took)}));
+    record(at_ms, "platform.restoreReport", &Value::Object(body))
+}
+
 pub(super) fn start(at_ms: i64, request_id: &str, version: Version) -> String {
     record(at_ms, "platform.start", &json!({"requestId": request_id, "version": version.to_string()}))
 }
@@ -86,6 +112,10 @@ pub(super) fn report(at_ms: i64, request_id: &str, figures: &Figures) -> String 
     if let Some(init) = figures.init {
         metrics.insert("initDurationMs".into(), millis(init).into());
     }
+    if let Some(restore) = figures.restore {
+        metrics.insert("restoreDurationMs".into(), millis(restore).into());
+        metrics.insert("billedRestoreDurationMs".into(), whole_millis(restore).into());
+    }
     body.insert("metrics".into(), Value::Object(metrics));
     record(at_ms, "platform.report", &Value::Object(body))
 }
@@ -99,6 +129,11 @@ fn put_status(body: &mut Map<String, Value>, status: &Status) {
 
 fn record(at_ms: i64, kind: &str, body: &Value) -> String {
     json!({"time": timestamp(at_ms), "type": kind, "record": body}).to_string()
+}
+
+/// Whole milliseconds, rounded up: what is billed.
+pub(super) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds, to the hundredth.

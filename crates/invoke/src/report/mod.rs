@@ -49,7 +49,6 @@ impl Status {
 
 /// What an environment is initialised for.
 /// Source: fact sheet "Lambda execution-environment contract", section 3.
-#[allow(dead_code, reason = "each is made once ahead-of-demand environments are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InitializationType {
     /// An invocation waits for it.
@@ -72,7 +71,6 @@ impl InitializationType {
 }
 
 /// In which phase an init ran.
-#[allow(dead_code, reason = "each is made once ahead-of-demand environments are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
@@ -101,14 +99,16 @@ pub(crate) struct Figures {
     pub(crate) memory_used_mib: Option<u64>,
     /// Present for the invocation that paid for a cold start.
     pub(crate) init: Option<Duration>,
+    /// Present for the invocation that paid for a snapshot's restore.
+    pub(crate) restore: Option<Duration>,
     pub(crate) status: Status,
 }
 
 impl Figures {
-    /// Whole milliseconds, rounded up; init counts.
+    /// Whole milliseconds, rounded up; init and restore count.
     fn billed_ms(&self) -> u64 {
-        let billed = self.duration + self.init.unwrap_or_default();
-        u64::try_from(billed.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+        let billed = self.duration + self.init.unwrap_or_default() + self.restore.unwrap_or_default();
+        json::whole_millis(billed)
     }
 }
 
@@ -159,6 +159,36 @@ impl Reporter {
                     (false, _) => LogLevel::Warn,
                 };
                 self.admits(level).then(|| json::init_report(at_ms, self.initialization, took, phase, status))
+            }
+        }
+    }
+
+    pub(crate) fn restore_start(
+        &self,
+        at_ms: i64,
+        name: &str,
+        version: Version,
+        runtime: &RuntimeName,
+    ) -> Option<String> {
+        match self.format {
+            LogFormat::Text => Some(text::restore_start(runtime)),
+            LogFormat::Json => self.admits(LogLevel::Info).then(|| json::restore_start(at_ms, name, version, runtime)),
+        }
+    }
+
+    /// The runtime's part of a restore; a record of the JSON form alone.
+    pub(crate) fn restore_runtime_done(&self, at_ms: i64, status: &Status) -> Option<String> {
+        let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
+        let admitted = self.format == LogFormat::Json && self.admits(level);
+        admitted.then(|| json::restore_runtime_done(at_ms, status))
+    }
+
+    pub(crate) fn restore_report(&self, at_ms: i64, took: Duration, status: &Status) -> Option<String> {
+        match self.format {
+            LogFormat::Text => Some(text::restore_report(took, status)),
+            LogFormat::Json => {
+                let level = if status.is_success() { LogLevel::Info } else { LogLevel::Warn };
+                self.admits(level).then(|| json::restore_report(at_ms, took, status))
             }
         }
     }
@@ -237,6 +267,7 @@ mod tests {
             memory_size_mib: 128,
             memory_used_mib: Some(36),
             init,
+            restore: None,
             status,
         }
     }

@@ -26,6 +26,22 @@ pub(super) fn init_report(took: Duration, phase: Phase, status: &Status) -> Stri
     line
 }
 
+pub(super) fn restore_start(runtime: &RuntimeName) -> String {
+    format!("RESTORE_START Runtime Version: {}\tRuntime Version ARN: {}\n", runtime.label, runtime.arn)
+}
+
+pub(super) fn restore_report(took: Duration, status: &Status) -> String {
+    let mut line = format!("RESTORE_REPORT Restore Duration: {} ms", millis(took));
+    if !matches!(status, Status::Success) {
+        let _ = write!(line, "\tStatus: {}", status.as_str());
+    }
+    if let Some(kind) = status.error_type() {
+        let _ = write!(line, "\tError Type: {kind}");
+    }
+    line.push('\n');
+    line
+}
+
 pub(super) fn start(request_id: &str, version: Version) -> String {
     format!("START RequestId: {request_id} Version: {version}\n")
 }
@@ -55,6 +71,10 @@ pub(super) fn report(request_id: &str, figures: &Figures) -> String {
     }
     if let Some(init) = figures.init {
         let _ = write!(line, "Init Duration: {} ms\t", millis(init));
+    }
+    if let Some(restore) = figures.restore {
+        let billed = super::json::whole_millis(restore);
+        let _ = write!(line, "Restore Duration: {} ms\tBilled Restore Duration: {billed} ms\t", millis(restore));
     }
     match &figures.status {
         Status::Success | Status::Failure { .. } => {}

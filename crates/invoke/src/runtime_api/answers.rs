@@ -31,6 +31,11 @@ pub(super) fn event(delivery: &Delivery) -> Answer {
     answer
 }
 
+/// `restore/next`.
+pub(super) fn restored() -> Answer {
+    body(StatusCode::OK, Bytes::new())
+}
+
 /// 202.
 pub(super) fn accepted() -> Answer {
     body(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))

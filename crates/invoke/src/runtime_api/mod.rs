@@ -43,12 +43,13 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Serves `listener` until the returned value is dropped.
-    pub(crate) fn serve(listener: StdTcpListener, tasks: &Tasks) -> std::io::Result<Self> {
+    /// Serves `listener` until the returned value is dropped. `snap_start`: with the calls about a
+    /// restore.
+    pub(crate) fn serve(listener: StdTcpListener, snap_start: bool, tasks: &Tasks) -> std::io::Result<Self> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let (tx, words) = mpsc::channel(WORDS_MAX);
-        let shared = Arc::new(Shared::new(tx));
+        let shared = Arc::new(Shared::new(tx, snap_start));
         tasks.spawn(TaskKind::Listener, "runtime api", routes::accept(listener, Arc::clone(&shared), tasks.clone()));
         Ok(Self { shared, words })
     }
@@ -65,6 +66,11 @@ impl RuntimeApi {
     /// Answers the pending `next`.
     pub(crate) fn deliver(&self, delivery: Delivery) {
         self.shared.deliver(delivery);
+    }
+
+    /// Answers the pending `restore/next`.
+    pub(crate) fn restore(&self) {
+        self.shared.restore();
     }
 
     /// A new process: what the one before left is void.

@@ -76,6 +76,11 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer
         (&Method::POST, ["runtime", "invocation", id, "response"]) => response(&shared, id, request).await,
         (&Method::POST, ["runtime", "invocation", id, "error"]) => error(&shared, id, request).await,
         (&Method::POST, ["runtime", "init", "error"]) => init_error(&shared, request).await,
+        (&Method::GET, ["runtime", "restore", "next"]) if shared.snap_start => match shared.restore_next().await {
+            Ok(()) => answers::restored(),
+            Err(refusal) => answers::refused(refusal),
+        },
+        (&Method::POST, ["runtime", "restore", "error"]) if shared.snap_start => restore_error(&shared, request).await,
         (&Method::GET, ["ping"]) => answers::pong(),
         _ => answers::not_found(&path),
     })
@@ -134,9 +139,21 @@ async fn finish(shared: &Shared, id: &str, error_type: String, body: Bytes) {
 }
 
 async fn init_error(shared: &Shared, request: Request<Incoming>) -> Answer {
-    if let Err(refusal) = shared.fail_init() {
-        return answers::refused(refusal);
+    match shared.fail_init() {
+        Ok(()) => failed_init(shared, request).await,
+        Err(refusal) => answers::refused(refusal),
     }
+}
+
+async fn restore_error(shared: &Shared, request: Request<Incoming>) -> Answer {
+    match shared.fail_restore() {
+        Ok(()) => failed_init(shared, request).await,
+        Err(refusal) => answers::refused(refusal),
+    }
+}
+
+/// The environment hears of both in the same way: there will be no runtime that takes events.
+async fn failed_init(shared: &Shared, request: Request<Incoming>) -> Answer {
     let error_type = error_type(request.headers());
     let body = match collect(request.into_body(), ERROR_BYTES_MAX).await {
         Ok((body, _)) => body,

@@ -14,6 +14,11 @@ use crate::environment::Said;
 pub(super) enum Phase {
     Started,
     InitError,
+    /// `restore/next` was called and waits.
+    RestoreReady,
+    /// The hooks after a restore run.
+    Restoring,
+    RestoreError,
     /// `next` was called and waits.
     Ready,
     /// An event was delivered.
@@ -29,6 +34,9 @@ impl Phase {
         match self {
             Self::Started => "Started",
             Self::InitError => "InitError",
+            Self::RestoreReady => "RestoreReady",
+            Self::Restoring => "Restoring",
+            Self::RestoreError => "RuntimeRestoreErrorState",
             Self::Ready => "Ready",
             Self::Running => "Running",
             Self::InvocationResponse => "InvocationResponse",
@@ -56,18 +64,23 @@ struct Inner {
 pub(super) struct Shared {
     inner: Mutex<Inner>,
     delivered: Notify,
+    restored: Notify,
+    /// Whether the calls about a restore exist.
+    pub(super) snap_start: bool,
     pub(super) closed: Shutdown,
     words: mpsc::Sender<Said>,
 }
 
 impl Shared {
-    pub(super) fn new(words: mpsc::Sender<Said>) -> Self {
+    pub(super) fn new(words: mpsc::Sender<Said>, snap_start: bool) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 phase: Phase::Started,
                 current: None,
             }),
             delivered: Notify::new(),
+            restored: Notify::new(),
+            snap_start,
             closed: Shutdown::new(),
             words,
         }
@@ -112,14 +125,16 @@ impl Shared {
         let mut inner = self.inner.lock();
         match inner.phase {
             Phase::Running | Phase::Ready => Ok(false),
-            Phase::Started | Phase::ResponseSent => {
+            Phase::Started | Phase::Restoring | Phase::ResponseSent => {
                 inner.phase = Phase::Ready;
                 inner.current = None;
                 Ok(true)
             }
-            from @ (Phase::InitError | Phase::InvocationResponse | Phase::InvocationErrorResponse) => {
-                Err(Refusal::Transition { from, to: Phase::Ready })
-            }
+            from @ (Phase::InitError
+            | Phase::RestoreReady
+            | Phase::RestoreError
+            | Phase::InvocationResponse
+            | Phase::InvocationErrorResponse) => Err(Refusal::Transition { from, to: Phase::Ready }),
         }
     }
 
@@ -155,14 +170,37 @@ impl Shared {
 
     /// `init/error`.
     pub(super) fn fail_init(&self) -> Result<(), Refusal> {
-        let mut inner = self.inner.lock();
-        match inner.phase {
-            Phase::Started => {
-                inner.phase = Phase::InitError;
-                Ok(())
-            }
-            from => Err(Refusal::Transition { from, to: Phase::InitError }),
+        self.step(Phase::Started, Phase::InitError)
+    }
+
+    /// `restore/next`: waits for the restore.
+    pub(super) async fn restore_next(&self) -> Result<(), Refusal> {
+        self.step(Phase::Started, Phase::RestoreReady)?;
+        self.say(Said::RestoreReady).await;
+        self.restored.notified().await;
+        Ok(())
+    }
+
+    /// The runtime runs on after its `restore/next`.
+    pub(super) fn restore(&self) {
+        if self.step(Phase::RestoreReady, Phase::Restoring).is_ok() {
+            self.restored.notify_one();
         }
+    }
+
+    /// `restore/error`.
+    pub(super) fn fail_restore(&self) -> Result<(), Refusal> {
+        self.step(Phase::Restoring, Phase::RestoreError)
+    }
+
+    fn step(&self, from: Phase, to: Phase) -> Result<(), Refusal> {
+        let mut inner = self.inner.lock();
+        let found = std::mem::replace(&mut inner.phase, to);
+        if found == from {
+            return Ok(());
+        }
+        inner.phase = found;
+        Err(Refusal::Transition { from: found, to })
     }
 }
 
@@ -175,7 +213,7 @@ mod tests {
 
     fn shared() -> (Arc<Shared>, mpsc::Receiver<Said>) {
         let (tx, rx) = mpsc::channel(8);
-        (Arc::new(Shared::new(tx)), rx)
+        (Arc::new(Shared::new(tx, true)), rx)
     }
 
     fn delivery(id: &str) -> Delivery {
@@ -223,5 +261,27 @@ mod tests {
         );
         shared.reset();
         assert_eq!(shared.fail_init(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_restore_comes_between_init_and_the_first_event() {
+        let (shared, mut words) = shared();
+        let restoring = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { shared.restore_next().await }
+        });
+        assert!(matches!(words.recv().await, Some(Said::RestoreReady)));
+        let early = shared.next().await.unwrap_err();
+        assert_eq!(
+            early,
+            Refusal::Transition {
+                from: Phase::RestoreReady,
+                to: Phase::Ready
+            }
+        );
+        shared.restore();
+        assert_eq!(restoring.await.unwrap(), Ok(()));
+        assert_eq!(shared.fail_restore(), Ok(()));
+        assert!(shared.next().await.is_err());
     }
 }

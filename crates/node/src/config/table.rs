@@ -13,7 +13,7 @@ use hearth_model::{AccountId, Region};
 use super::error::ConfigError;
 use super::host::Host;
 use super::node::Node;
-use super::value::{AccessKey, AuthMode, Count, LogStyle, MinLevel, NetworkMode, Value};
+use super::value::{AccessKey, AuthMode, Count, CpuLimit, LogStyle, MinLevel, NetworkMode, Value};
 
 /// What is known of a setting besides its value.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +151,9 @@ settings! {
     environments_linger_ms: Count<0, 60_000>, "environments.linger_ms", Some("HEARTH_ENVIRONMENTS_LINGER_MS"), None,
         default |_: &Host| Count(20), said "20",
         "Milliseconds between an answer and the freeze, so that a burst does not pay for thawing.";
+    environments_cpu: CpuLimit, "environments.cpu", Some("HEARTH_ENVIRONMENTS_CPU"), None,
+        default |_: &Host| CpuLimit::Quota, said "quota",
+        "`quota` gives a function its share of the processors (1,769 MB are one) and no more, as Lambda does; `weight` lets it use what others leave idle.";
     runtimes_search: Vec<PathBuf>, "runtimes.search", Some("HEARTH_RUNTIMES_SEARCH"), None,
         default |_: &Host| Vec::new(), said "none",
         "Folders in which interpreters are looked for before the usual places.";

@@ -187,6 +187,16 @@ choice! {
 }
 
 choice! {
+    /// How a function's share of the processors holds.
+    CpuLimit: "`quota` or `weight`" {
+        /// Never more than its share.
+        Quota = "quota",
+        /// Its share when others want theirs; more on an idle host.
+        Weight = "weight",
+    }
+}
+
+choice! {
     /// What functions can reach.
     NetworkMode: "`loopback` or `nat`" {
         /// Nothing but themselves.

@@ -1,0 +1,269 @@
+//! How environments come to be: for a job that waits, ahead of demand, or out of a snapshot.
+
+use std::sync::Arc;
+
+use hearth_core::TaskKind;
+use hearth_model::{FunctionSpec, InvokeError, LogStreamId, SnapshotError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::actor::{Environment, NEVER, issue};
+use super::journal::Journal;
+use super::launch::Launch;
+use super::process::{Runtime, StartError};
+use crate::payload::PlatformError;
+use crate::pool::{Handle, Order, Pool};
+use crate::report::{InitializationType, Reporter, RuntimeName};
+use crate::service::Plane;
+
+/// What an API reports of provisioned environments whose init fails.
+/// Source: fact sheet "Lambda control-plane API", section 8.2.
+pub(super) const INIT_FAILURE: &str = "FUNCTION_ERROR_INIT_FAILURE";
+
+/// Starts an environment for a job that waits in the pool.
+pub(crate) fn start(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) {
+    if spec.snap_start && restore_one(plane, pool) {
+        return;
+    }
+    let kind = if spec.snap_start { InitializationType::SnapStart } else { InitializationType::OnDemand };
+    spawn(plane, pool, move |plane, pool| async move {
+        match Environment::open(&plane, &pool, spec, kind).await {
+            Ok(environment) if kind == InitializationType::SnapStart => environment.live_unsuspended().await,
+            Ok(environment) => environment.live().await,
+            Err(unmade) => unmade.tell(&plane, &pool).await,
+        }
+    });
+}
+
+/// Gives the start of an environment to a snapshot that waits for it.
+fn restore_one(plane: &Arc<Plane>, pool: &Arc<Pool>) -> bool {
+    while let Some(snapshot) = pool.take_snapshot() {
+        // An error means that it died just now.
+        if snapshot.inbox.try_send(Order::Restore).is_ok() {
+            hold_snapshots(plane, pool);
+            return true;
+        }
+    }
+    false
+}
+
+/// Starts `count` environments that are kept initialised.
+pub(crate) fn start_provisioned(plane: &Arc<Plane>, pool: &Arc<Pool>, count: u32) {
+    for _ in 0..count {
+        spawn(plane, pool, |plane, pool| async move {
+            let opened = Environment::open(&plane, &pool, pool.spec(), InitializationType::ProvisionedConcurrency);
+            let another = match opened.await {
+                Ok(environment) => environment.live_provisioned().await,
+                Err(unmade) => {
+                    unmade.log(&pool).await;
+                    pool.provisioned_ended(false, Some(INIT_FAILURE.to_owned()))
+                }
+            };
+            if another {
+                start_provisioned(&plane, &pool, 1);
+            }
+        });
+    }
+}
+
+/// Makes as many snapshots of the pool's version as are to be held, one after the other.
+pub(crate) fn hold_snapshots(plane: &Arc<Plane>, pool: &Arc<Pool>) {
+    let Some(spec) = pool.lacks_snapshot() else { return };
+    make_snapshot(plane, pool, spec, None);
+}
+
+/// Makes the snapshot of a version that is being published, and says how it went.
+pub(crate) fn first_snapshot(
+    plane: &Arc<Plane>,
+    pool: &Arc<Pool>,
+    spec: Arc<FunctionSpec>,
+) -> oneshot::Receiver<Result<(), SnapshotError>> {
+    let (told, hears) = oneshot::channel();
+    pool.snapshot_begins();
+    make_snapshot(plane, pool, spec, Some(told));
+    hears
+}
+
+fn make_snapshot(
+    plane: &Arc<Plane>,
+    pool: &Arc<Pool>,
+    spec: Arc<FunctionSpec>,
+    told: Option<oneshot::Sender<Result<(), SnapshotError>>>,
+) {
+    spawn(plane, pool, move |plane, pool| async move {
+        match Environment::open(&plane, &pool, spec, InitializationType::SnapStart).await {
+            Ok(environment) => environment.live_suspended(told).await,
+            Err(unmade) => {
+                pool.snapshot_failed();
+                let error = unmade.log(&pool).await;
+                // An error means that nobody waits for it.
+                let _ = told.map(|told| told.send(Err(error)));
+            }
+        }
+    });
+}
+
+fn spawn<F, Fut>(plane: &Arc<Plane>, pool: &Arc<Pool>, life: F)
+where
+    F: FnOnce(Arc<Plane>, Arc<Pool>) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let life = life(Arc::clone(plane), Arc::clone(pool));
+    plane.tasks.spawn(TaskKind::Environment, "execution environment", life);
+}
+
+/// Why there is no environment.
+pub(super) enum Unmade {
+    /// The host's doing.
+    Refused(InvokeError),
+    /// The function's: there is nothing to run.
+    Unstartable(Box<Unstartable>),
+}
+
+pub(super) struct Unstartable {
+    spec: Arc<FunctionSpec>,
+    journal: Journal,
+    reporter: Reporter,
+    error: PlatformError,
+}
+
+impl Unmade {
+    /// Answers the job that waits for the environment.
+    async fn tell(self, plane: &Plane, pool: &Pool) {
+        match self {
+            Self::Refused(error) => {
+                tracing::warn!(function = %pool.key.name, %error, "no execution environment");
+                if let Some(job) = pool.give_up_start() {
+                    drop(job.permit);
+                    // An error means that the caller has gone.
+                    let _ = job.reply.send(Err(error));
+                }
+            }
+            // The job gets a function error, with its log lines.
+            Self::Unstartable(mut it) => {
+                if let Some(job) = pool.give_up_start() {
+                    super::run::report_unstartable(plane, &it.spec, &mut it.journal, &it.reporter, job, &it.error);
+                }
+                it.journal.finish().await;
+            }
+        }
+    }
+
+    /// Nobody waits for the environment.
+    async fn log(self, pool: &Pool) -> SnapshotError {
+        match self {
+            Self::Refused(error) => {
+                tracing::warn!(function = %pool.key.name, %error, "no execution environment ahead of demand");
+                SnapshotError {
+                    kind: "Sandbox.Failure".to_owned(),
+                    message: error.to_string(),
+                }
+            }
+            Self::Unstartable(mut it) => {
+                it.journal.finish().await;
+                SnapshotError {
+                    kind: it.error.kind,
+                    message: it.error.text,
+                }
+            }
+        }
+    }
+}
+
+impl Environment {
+    pub(super) async fn open(
+        plane: &Arc<Plane>,
+        pool: &Arc<Pool>,
+        spec: Arc<FunctionSpec>,
+        initialization: InitializationType,
+    ) -> Result<Self, Unmade> {
+        let born = Instant::now();
+        let runtime = plane.workshop.runtimes.resolve(&spec.runtime);
+        let runtime = runtime.map_err(|error| Unmade::Refused(InvokeError::RuntimeUnavailable(error.to_string())))?;
+        let id = new_id(plane);
+        let launch = Launch {
+            runtime: runtime.clone(),
+            bootstraps: Arc::clone(&plane.workshop.bootstraps),
+            name_servers: Arc::clone(&plane.workshop.name_servers),
+            log_stream: stream_name(plane, &spec, &id),
+            initialization,
+            spec: Arc::clone(&spec),
+        };
+        let mut journal = open_journal(plane, &spec, &launch.log_stream);
+        let reporter = Reporter::new(&spec.logging, launch.initialization);
+        let now = plane.clock.now_ms();
+        let name = runtime_name(&launch);
+        journal.note(now, reporter.init_start(now, spec.name.as_str(), spec.version, &name));
+        let credentials = issue(plane, &spec);
+        let workshop = &plane.workshop;
+        let created =
+            Runtime::create(&launch, &id, &workshop.sandboxes, &credentials, &plane.tasks, &plane.clock).await;
+        let runtime = match created {
+            Ok(runtime) => runtime,
+            Err(StartError::Host(cause)) => return Err(Unmade::Refused(InvokeError::Sandbox(cause))),
+            Err(StartError::Function(error)) => {
+                return Err(Unmade::Unstartable(Box::new(Unstartable {
+                    spec,
+                    journal,
+                    reporter,
+                    error,
+                })));
+            }
+        };
+        let (inbox_tx, inbox) = mpsc::channel(2);
+        Ok(Self {
+            handle: Handle {
+                id: plane.next_environment_id(),
+                generation: spec.generation,
+                provisioned: initialization == InitializationType::ProvisionedConcurrency,
+                inbox: inbox_tx,
+            },
+            plane: Arc::clone(plane),
+            pool: Arc::clone(pool),
+            spec,
+            launch,
+            runtime,
+            journal,
+            reporter,
+            inbox,
+            timer: Box::pin(tokio::time::sleep(NEVER)),
+            ready: false,
+            at_restore: false,
+            frozen: false,
+            init_took: None,
+            restore_took: None,
+            runs: 0,
+            born,
+        })
+    }
+}
+
+/// 32 hexadecimal digits: the sandbox's name, and the end of its log stream's.
+pub(super) fn new_id(plane: &Plane) -> String {
+    format!("{:032x}", u128::from_le_bytes(plane.random.bytes()))
+}
+
+pub(super) fn open_journal(plane: &Plane, spec: &FunctionSpec, stream: &str) -> Journal {
+    let stream = LogStreamId {
+        account: spec.account.clone(),
+        region: spec.region.clone(),
+        group: spec.logging.group.clone(),
+        stream: stream.to_owned(),
+    };
+    Journal::new(Arc::clone(&plane.sink), Arc::new(stream))
+}
+
+pub(super) fn runtime_name(launch: &Launch) -> RuntimeName {
+    RuntimeName {
+        label: launch.runtime.version_label(),
+        arn: launch.runtime.version_arn(launch.spec.region.as_str()),
+    }
+}
+
+/// `YYYY/MM/DD/[<version>]<32 hex>`; with a group of its own, the function's name before the
+/// version.
+pub(super) fn stream_name(plane: &Plane, spec: &FunctionSpec, id: &str) -> String {
+    let day = plane.clock.now().strftime("%Y/%m/%d").to_string();
+    let name = if spec.logging.custom_group { spec.name.as_str() } else { "" };
+    format!("{day}/{name}[{}]{id}", spec.version)
+}

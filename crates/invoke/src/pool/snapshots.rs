@@ -1,0 +1,92 @@
+//! The snapshots of a version: environments whose init is over and which wait, frozen, to be
+//! restored. A cold start takes one in place of an init; another is made behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_model::FunctionSpec;
+use tokio::time::Instant;
+
+use super::{Handle, Pool, State};
+use crate::demand::Demand;
+
+/// Unused for so long, a version's snapshots are given up, and made again at its next cold start.
+/// Source: "Improving startup performance with Lambda SnapStart", AWS Lambda developer guide.
+const KEEP: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// However many a burst takes: each holds a function's memory.
+const MOST: u32 = 4;
+
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    ready: Vec<Handle>,
+    starting: u32,
+    demand: Demand,
+}
+
+impl Snapshots {
+    pub(super) fn new() -> Self {
+        Self {
+            ready: Vec::new(),
+            starting: 0,
+            demand: Demand::new(Instant::now()),
+        }
+    }
+
+    /// Takes those of generations before `generation`.
+    pub(super) fn take_older(&mut self, generation: u64) -> Vec<Handle> {
+        let (old, kept) = std::mem::take(&mut self.ready).into_iter().partition(|one| one.generation < generation);
+        self.ready = kept;
+        old
+    }
+}
+
+impl Pool {
+    /// A snapshot for a cold start.
+    pub(crate) fn take_snapshot(&self) -> Option<Handle> {
+        let mut state = self.state.lock();
+        state.snapshots.demand.note(Instant::now());
+        state.snapshots.ready.pop()
+    }
+
+    /// The version to make one more snapshot of, if more are to be held; the caller makes it.
+    pub(crate) fn lacks_snapshot(&self) -> Option<Arc<FunctionSpec>> {
+        let mut state = self.state.lock();
+        let State { snapshots, spec, closed, .. } = &mut *state;
+        let held = u32::try_from(snapshots.ready.len()).unwrap_or(u32::MAX) + snapshots.starting;
+        let lacks = !*closed && spec.snap_start && held < snapshots.demand.target(Instant::now(), KEEP, MOST);
+        lacks.then(|| {
+            snapshots.starting += 1;
+            Arc::clone(spec)
+        })
+    }
+
+    /// A snapshot is being made that [`Pool::lacks_snapshot`] did not ask for.
+    pub(crate) fn snapshot_begins(&self) {
+        self.state.lock().snapshots.starting += 1;
+    }
+
+    /// One was made. False: nobody wants it any more, and it ends.
+    pub(crate) fn snapshot_is_up(&self, handle: &Handle) -> bool {
+        let mut state = self.state.lock();
+        state.snapshots.starting -= 1;
+        let current = state.is_current(handle);
+        if current {
+            state.snapshots.ready.push(handle.clone());
+        }
+        current
+    }
+
+    /// One could not be made.
+    pub(crate) fn snapshot_failed(&self) {
+        self.state.lock().snapshots.starting -= 1;
+    }
+
+    /// One died while it waited. False: it was taken, and an order is on its way to it.
+    pub(crate) fn withdraw_snapshot(&self, id: u64) -> bool {
+        let mut state = self.state.lock();
+        let before = state.snapshots.ready.len();
+        state.snapshots.ready.retain(|handle| handle.id != id);
+        state.snapshots.ready.len() < before
+    }
+}
