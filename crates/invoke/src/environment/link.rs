@@ -15,6 +15,8 @@ use crate::runtime_api::{Delivery, RuntimeApi};
 /// What the runtime says.
 #[derive(Debug)]
 pub(crate) enum Said {
+    /// It waits to be told which function it is.
+    Parked,
     /// Init is done; it waits for an event.
     Ready,
     InitError {
@@ -92,6 +94,19 @@ impl Link {
         }
     }
 
+    #[allow(dead_code, reason = "for parked environments")]
+    /// Tells a runtime that said [`Said::Parked`] which function it is, by all its variables.
+    pub(super) async fn specialise(&mut self, variables: &[(String, String)]) -> io::Result<()> {
+        match self {
+            Self::Channel(link) => {
+                let frame = channel::specialise_frame(variables).map_err(invalid)?;
+                write_both(&link.stream, &frame, &[]).await
+            }
+            // Only our own bootstraps park.
+            Self::Http(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Tells a runtime that said [`Said::RestoreReady`] to run on, with these variables.
     pub(super) async fn restore(&mut self, variables: &[(String, String)]) -> io::Result<()> {
         match self {
@@ -138,7 +153,7 @@ impl ChannelLink {
     }
 
     async fn restore(&mut self, variables: &[(String, String)]) -> io::Result<()> {
-        let frame = restore_frame(variables)?;
+        let frame = channel::restore_frame(variables).map_err(invalid)?;
         write_both(&self.stream, &frame, &[]).await
     }
 
@@ -153,18 +168,14 @@ impl ChannelLink {
             cognito_identity: delivery.cognito_identity.as_deref().unwrap_or_default(),
             tenant_id: "",
         };
-        channel::invoke_head(&invocation, delivery.event.len(), &mut self.head)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+        channel::invoke_head(&invocation, delivery.event.len(), &mut self.head).map_err(invalid)?;
         write_both(&self.stream, &self.head, &delivery.event).await
     }
 }
 
-fn restore_frame(variables: &[(String, String)]) -> io::Result<Vec<u8>> {
-    let environment: serde_json::Map<_, _> =
-        variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    let document = serde_json::json!({"environment": environment}).to_string();
-    let length = u32::try_from(1 + document.len()).map_err(io::Error::other)?;
-    Ok([length.to_be_bytes().as_slice(), &[3], document.as_bytes()].concat())
+#[allow(clippy::needless_pass_by_value)] // The form `map_err` wants.
+fn invalid(error: channel::EncodeError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
 }
 
 /// Writes head and body in one system call where they fit.
@@ -195,11 +206,12 @@ fn said(word: FromRuntime) -> Option<Said> {
         FromRuntime::Error { request_id, error_type, body } => Said::Error { request_id, error_type, body },
         FromRuntime::LastError { request_id, error_type, body } => Said::LastError { request_id, error_type, body },
         FromRuntime::Oversized { request_id, .. } => Said::Oversized { request_id },
-        FromRuntime::Parked
-        | FromRuntime::ResponseBegin { .. }
-        | FromRuntime::ResponseChunk { .. }
-        | FromRuntime::ResponseEnd { .. }
-        | FromRuntime::RestoreReady
-        | FromRuntime::RestoreError { .. } => return None,
+        FromRuntime::Parked => Said::Parked,
+        FromRuntime::RestoreReady => Said::RestoreReady,
+        // As a failed init: there will be no runtime that takes events.
+        FromRuntime::RestoreError { error_type, body } => Said::InitError { error_type, body },
+        FromRuntime::ResponseBegin { .. } | FromRuntime::ResponseChunk { .. } | FromRuntime::ResponseEnd { .. } => {
+            return None;
+        }
     })
 }

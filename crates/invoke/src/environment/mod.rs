@@ -5,6 +5,7 @@
 
 mod actor;
 mod ahead;
+mod base;
 mod journal;
 mod launch;
 mod link;

@@ -182,9 +182,7 @@ impl Environment {
         let runtime = runtime.map_err(|error| Unmade::Refused(InvokeError::RuntimeUnavailable(error.to_string())))?;
         let id = new_id(plane);
         let launch = Launch {
-            runtime: runtime.clone(),
-            bootstraps: Arc::clone(&plane.workshop.bootstraps),
-            name_servers: Arc::clone(&plane.workshop.name_servers),
+            base: plane.workshop.base(runtime),
             log_stream: stream_name(plane, &spec, &id),
             initialization,
             spec: Arc::clone(&spec),
@@ -255,8 +253,8 @@ pub(super) fn open_journal(plane: &Plane, spec: &FunctionSpec, stream: &str) -> 
 
 pub(super) fn runtime_name(launch: &Launch) -> RuntimeName {
     RuntimeName {
-        label: launch.runtime.version_label(),
-        arn: launch.runtime.version_arn(launch.spec.region.as_str()),
+        label: launch.base.runtime.version_label(),
+        arn: launch.base.runtime.version_arn(launch.spec.region.as_str()),
     }
 }
 

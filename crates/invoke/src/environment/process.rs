@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use hearth_core::Tasks;
 use hearth_model::Credentials;
+use hearth_runtimes::ResolvedRuntime;
 use hearth_sandbox::{Sandbox, SandboxError, Sandboxes};
 
+use super::base::Base;
 use super::journal::Journal;
 use super::launch::Launch;
 use super::link::Link;
@@ -129,4 +131,14 @@ pub(crate) struct Workshop {
     pub(crate) runtimes: Arc<hearth_runtimes::Runtimes>,
     pub(crate) bootstraps: Arc<hearth_runtimes::Bootstraps>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
+}
+
+impl Workshop {
+    pub(super) fn base(&self, runtime: &ResolvedRuntime) -> Base {
+        Base {
+            runtime: runtime.clone(),
+            bootstraps: Arc::clone(&self.bootstraps),
+            name_servers: Arc::clone(&self.name_servers),
+        }
+    }
 }
