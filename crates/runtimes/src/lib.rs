@@ -5,7 +5,8 @@
 //! - [`table`] knows every runtime identifier of AWS, and what each needs.
 //! - [`discover`] finds interpreters on the host; [`Runtimes`] resolves an identifier to one of them, or says how to get
 //!   it.
-//! - [`launch`] gives the command line and the environment of a runtime process.
+//! - [`launch`] gives the command line and the environment of a runtime process; [`park`] those of one that is started
+//!   before its function is known.
 //! - [`channel`] and [`telemetry`] are the two byte formats between such a process and the server.
 //!
 //! What this crate never does: start a function, build a sandbox, or run anything on a request path. It runs
@@ -19,6 +20,7 @@ pub mod discover;
 mod frames;
 mod hints;
 pub mod launch;
+pub mod park;
 mod registry;
 pub mod table;
 pub mod telemetry;
@@ -28,5 +30,6 @@ pub use discover::{DiscoveryConfig, Interpreter};
 pub use launch::{
     CHANNEL_FD_VARIABLE, LaunchOptions, PROVIDED_BOOTSTRAPS, ResolvedRuntime, TELEMETRY_FD_VARIABLE, provided_bootstrap,
 };
+pub use park::{BOOT_VARIABLES, BootVariables, PARKED_VARIABLE, ParkKey, ParkedLaunch};
 pub use registry::{Listing, RuntimeUnavailable, Runtimes, State};
 pub use table::{Definition, Language, definition, definitions};
