@@ -7,6 +7,7 @@
 
 pub mod aws_json;
 pub mod error;
+pub mod event_stream;
 pub mod json;
 pub mod protocol;
 pub mod recognise;
@@ -21,7 +22,7 @@ pub mod validation;
 pub use error::{ApiError, Fault, MessageKey};
 pub use protocol::Protocol;
 pub use request::{Caller, Request, Service};
-pub use response::Response;
+pub use response::{BodyStream, Response};
 pub use server::{FrontDoor, Options, check_exposure};
 pub use validation::Violations;
 

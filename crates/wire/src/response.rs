@@ -1,18 +1,27 @@
-//! An answer on its way back: status, headers, body in memory.
+//! An answer on its way back: status, headers, and a body in memory or one still being made.
+
+use std::pin::Pin;
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
 
 use crate::error::ApiError;
 
-/// A finished answer. The front door adds `x-amzn-RequestId` and `Date`.
-#[derive(Clone, Debug)]
+/// A body that is sent as it comes, in pieces of at most a few MiB each.
+///
+/// It is asked for a piece only when the one before is on its way, so a slow client slows whoever
+/// makes it; and it is dropped when the client goes away.
+pub type BodyStream = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// An answer. The front door adds `x-amzn-RequestId` and `Date`.
 pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// All of the body, or what comes before `stream`.
     pub body: Bytes,
+    pub stream: Option<BodyStream>,
 }
 
 impl Response {
@@ -23,7 +32,16 @@ impl Response {
             status,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            stream: None,
         }
+    }
+
+    /// A body that is still being made, with a content type.
+    #[must_use]
+    pub fn streamed(status: StatusCode, content_type: &'static str, stream: BodyStream) -> Self {
+        let mut response = Self::bytes(status, content_type, Bytes::new());
+        response.stream = Some(stream);
+        response
     }
 
     /// Bytes with a content type.
@@ -53,12 +71,12 @@ impl Response {
         }
         self
     }
+}
 
-    /// The form that the HTTP library sends.
-    pub(crate) fn into_http(self) -> http::Response<Full<Bytes>> {
-        let mut response = http::Response::new(Full::new(self.body));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Response");
+        debug.field("status", &self.status).field("headers", &self.headers).field("body", &self.body);
+        debug.field("is_streamed", &self.stream.is_some()).finish()
     }
 }

@@ -7,11 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hearth_core::Shutdown;
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -19,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::FrontDoor;
+use super::answer_body::AnswerBody;
 use super::limits::Limits;
 use super::pace::{Paced, Pulse};
 use crate::error::ApiError;
@@ -78,13 +77,13 @@ pub(super) async fn serve(door: Arc<FrontDoor>, stream: TcpStream, shutdown: Shu
 
 async fn answer(
     door: &FrontDoor,
-    pulse: &Pulse,
+    pulse: &Arc<Pulse>,
     request: hyper::Request<Incoming>,
     local: Option<SocketAddr>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+) -> Result<hyper::Response<AnswerBody>, Infallible> {
     pulse.busy();
-    let response = door.answer(request, local).await;
-    pulse.idle();
+    let mut response = door.answer(request, local).await;
+    response.body_mut().keep(pulse);
     Ok(response)
 }
 
@@ -99,7 +98,7 @@ pub(super) async fn refuse(door: &FrontDoor, stream: TcpStream) {
     let service = service_fn(|_: hyper::Request<Incoming>| {
         let mut response = render::error(Protocol::RestJson, &error, &request_id);
         response.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        std::future::ready(Ok::<_, Infallible>(response.into_http()))
+        std::future::ready(Ok::<_, Infallible>(AnswerBody::of(response)))
     });
     let connection = door.http.serve_connection(TokioIo::new(stream), service);
     let _ = tokio::time::timeout(REFUSAL_TIME, connection).await;

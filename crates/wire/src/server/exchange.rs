@@ -9,9 +9,9 @@ use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
 
 use super::FrontDoor;
+use super::answer_body::AnswerBody;
 use super::body::{BodyError, Intake};
 use super::browser::{self, Admitted};
 use super::local::{self, LocalRequest, LocalRoute};
@@ -41,7 +41,7 @@ impl FrontDoor {
         &self,
         request: hyper::Request<B>,
         local: Option<SocketAddr>,
-    ) -> hyper::Response<Full<Bytes>>
+    ) -> hyper::Response<AnswerBody>
     where
         B: Body<Data = Bytes> + Unpin + Send,
         B::Error: std::fmt::Display,
@@ -59,7 +59,7 @@ impl FrontDoor {
         }
         tracing::debug!(request_id = ?id_header, status = response.status.as_u16(), "answered");
         response.headers.insert(REQUEST_ID.clone(), id_header);
-        response.into_http()
+        AnswerBody::of(response)
     }
 
     async fn respond<B>(

@@ -7,9 +7,11 @@
 //! A handler runs on its connection's task: no hand-off on the way of an invocation. When the
 //! client goes away its future is dropped wherever it stands, so **handlers must be drop-safe**:
 //! what has to be finished belongs in a task of its own. A handler that panics costs its request
-//! a 500 and nothing else.
+//! a 500 and nothing else. The same holds for a body that is still being made
+//! ([`crate::BodyStream`]); once its head is out, a panic there breaks the answer off.
 
 mod accept;
+mod answer_body;
 mod body;
 mod browser;
 mod call;

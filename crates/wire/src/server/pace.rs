@@ -1,7 +1,7 @@
 //! Cutting off clients that hold a connection and do nothing with it.
 //!
-//! A connection is idle, sending the head of a request, or busy with one. Its state is kept in
-//! two words that the connection's reads, writes and requests update; one timer a connection looks
+//! A connection is idle, sending the head of a request, busy with one, or taking a streamed answer.
+//! Its state is kept in two words that the connection's reads, writes and requests update; one timer a connection looks
 //! at them from time to time. So a request costs no timer.
 
 use std::io;
@@ -19,6 +19,8 @@ use super::limits::Limits;
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 const BUSY: u8 = 2;
+/// There is something of a streamed answer that the client has to take.
+const SENDING: u8 = 3;
 
 /// What a connection is doing, and since when.
 #[derive(Debug)]
@@ -55,6 +57,11 @@ impl Pulse {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
+    /// A piece of its answer is ready, and more will come.
+    pub(super) fn sending(&self) {
+        self.enter(SENDING);
+    }
+
     /// Its answer is ready.
     pub(super) fn idle(&self) {
         self.enter(IDLE);
@@ -67,8 +74,9 @@ impl Pulse {
     }
 
     fn bytes_written(&self) {
-        if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.enter(IDLE);
+        let phase = self.phase.load(Ordering::Relaxed);
+        if matches!(phase, IDLE | SENDING) {
+            self.enter(phase);
         }
     }
 
@@ -79,7 +87,7 @@ impl Pulse {
     /// Time left in the present phase; `None` while busy.
     fn left(&self, limits: &Limits) -> Option<(Duration, Cut)> {
         let (allowed, cut) = match self.phase.load(Ordering::Relaxed) {
-            IDLE => (limits.idle_time, Cut::Idle),
+            IDLE | SENDING => (limits.idle_time, Cut::Idle),
             HEAD => (limits.header_time, Cut::SlowHead),
             _ => return None,
         };
@@ -189,6 +197,10 @@ mod tests {
         assert_eq!(cut(&pulse).await, Some((Cut::SlowHead, 10)));
         pulse.busy();
         assert_eq!(cut(&pulse).await, None);
+        // What a client sends ahead does not excuse it from taking its answer.
+        pulse.sending();
+        pulse.bytes_read();
+        assert_eq!(cut(&pulse).await, Some((Cut::Idle, 60)));
         pulse.idle();
         assert_eq!(cut(&pulse).await, Some((Cut::Idle, 60)));
     }

@@ -6,4 +6,5 @@ mod bounds;
 mod browsers;
 mod life;
 mod signatures;
+mod streams;
 mod world;

@@ -96,6 +96,33 @@ async fn wait(seen: Arc<Seen>, _: Request) -> Result<Response, ApiError> {
     Ok(Response::empty(StatusCode::OK))
 }
 
+/// Pieces as the test releases them, after a first one: `piece 1` and so on up to `?pieces=`, or
+/// zeros without an end or a release (`?flood`); with `?panic`, the maker then panics.
+async fn stream(seen: Arc<Seen>, request: Request) -> Result<Response, ApiError> {
+    let guard = DropGuard(Arc::clone(&seen));
+    let count: usize = request.query("pieces").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
+    let (floods, panics) = (request.query("flood").is_some(), request.query("panic").is_some());
+    let pieces = futures_util::stream::unfold((1, guard), move |(at, guard)| {
+        let seen = Arc::clone(&seen);
+        async move {
+            if floods {
+                return Some((Bytes::from_static(&[0; 64 * 1024]), (at, guard)));
+            }
+            seen.entered.notify_one();
+            seen.release.notified().await;
+            assert!(!panics, "a secret cause");
+            if at > count {
+                std::mem::forget(guard);
+                return None;
+            }
+            Some((Bytes::from(format!("piece {at}")), (at + 1, guard)))
+        }
+    });
+    let mut response = Response::streamed(StatusCode::OK, "text/plain", Box::pin(pieces));
+    response.body = Bytes::from_static(b"first");
+    Ok(response)
+}
+
 async fn panics(_: Arc<Seen>, _: Request) -> Result<Response, ApiError> {
     panic!("a secret cause")
 }
@@ -115,6 +142,8 @@ fn routes(seen: &Arc<Seen>) -> Router {
         invoke.with_body_limit(INVOKE_LIMIT, Oversize::Named("InvokeFunction")),
         Route::new(Method::GET, "/2015-03-31/functions/{FunctionName}", "GetFunction", handler(Arc::clone(seen), echo)),
         Route::new(Method::POST, "/2015-03-31/wait", "Wait", handler(Arc::clone(seen), wait)),
+        Route::new(Method::POST, "/2015-03-31/stream", "Stream", handler(Arc::clone(seen), stream)),
+        Route::new(Method::HEAD, "/2015-03-31/stream", "StreamHead", handler(Arc::clone(seen), stream)),
         Route::new(Method::POST, "/2015-03-31/panic", "Panic", handler(Arc::clone(seen), panics)),
         Route::new(Method::POST, "/2015-03-31/fail", "Fail", handler(Arc::clone(seen), fails)),
     ])
@@ -256,6 +285,25 @@ impl Client {
         let body = String::from_utf8_lossy(&self.read[end..]).into_owned();
         self.read = rest;
         Some(Answer { status, headers, body })
+    }
+
+    /// The next piece of a chunked body, which has to come in chunks of its own; empty at the end,
+    /// `None` when it broke off before that.
+    pub(crate) async fn piece(&mut self) -> Option<String> {
+        let end = loop {
+            if let Some(end) = self.read.windows(2).position(|window| window == b"\r\n") {
+                break end + 2;
+            }
+            self.more().await?;
+        };
+        let length = usize::from_str_radix(String::from_utf8_lossy(&self.read[..end]).trim(), 16).expect("a number");
+        while self.read.len() < end + length + 2 {
+            self.more().await?;
+        }
+        let rest = self.read.split_off(end + length + 2);
+        let piece = String::from_utf8_lossy(&self.read[end..end + length]).into_owned();
+        self.read = rest;
+        Some(piece)
     }
 
     async fn more(&mut self) -> Option<()> {
