@@ -128,6 +128,18 @@ pub enum SetupError {
     NoNewPrivileges(Errno),
     #[error("failed to load the system call filter: {0}")]
     Seccomp(Errno),
+    #[error("failed to connect to 127.0.0.1:{port} in the sandbox: {errno}")]
+    Connect { port: u16, errno: Errno },
+    #[error("failed to start the process that specialises the sandbox: {0}")]
+    SpecialiseFork(Errno),
+    #[error("the process that specialises the sandbox ended before it was done")]
+    SpecialiseDied,
+    #[error("failed to enter the mount namespace: {0}")]
+    EnterMountNamespace(Errno),
+    #[error("failed to find {target} in the sandbox as a plain path: {errno}")]
+    LateTarget { target: PathBuf, errno: Errno },
+    #[error("a main process runs already, expected it to be ended first")]
+    MainRuns,
     #[error("failed to execute {path}: {errno}")]
     Exec { path: PathBuf, errno: Errno },
     #[error("the sandbox's first process ended before it was ready")]
@@ -139,8 +151,8 @@ pub enum SetupError {
 pub enum SandboxError {
     #[error("failed to start the sandbox helper {program}: {source}")]
     HelperSpawn { program: PathBuf, source: io::Error },
-    #[error("the sandbox helper has ended, expected it to live as long as the server; restart the server")]
-    HelperGone,
+    #[error("the sandbox helper has ended, expected it to live as long as the server: {0}")]
+    HelperGone(String),
     #[error("the sandbox helper refused to start: {0}")]
     HelperRefused(String),
     #[error(
@@ -155,6 +167,8 @@ pub enum SandboxError {
     Setup(#[from] SetupError),
     #[error("sandbox {id} has ended")]
     Ended { id: String },
+    #[error("sandbox {id} did not {action} within {waited_ms} ms")]
+    TimedOut { action: &'static str, id: String, waited_ms: u128 },
     #[error("failed to {action} sandbox {id}: {source}")]
     Control { action: &'static str, id: String, source: io::Error },
     #[error("cannot {action} sandbox {id}: {reason}")]

@@ -1,8 +1,9 @@
 //! Linux isolation: namespaces, control groups, system call filters, private roots.
 //!
-//! A sandbox is a root file system put together from host folders, a `/tmp` of a given size, a network of its own and
-//! one main process with limits, all of which end together. [`Sandboxes::start`] starts the helper process that does
-//! what needs privileges; [`Sandboxes::create`] makes a [`Sandbox`].
+//! A sandbox is a root file system put together from host folders, a `/tmp` of a given size, a network of its own, one
+//! main process and companions beside it, with limits, all of which end together. [`Sandboxes::start`] starts the helper
+//! process that does what needs privileges; [`Sandboxes::create`] makes a [`Sandbox`]; [`Sandbox::specialise`] tells one
+//! that runs already what it is for.
 //!
 //! Three kinds of process take part. The *server* (the caller) needs no privileges. The *helper* is the same binary,
 //! executed again, single-threaded: it keeps *slots* prepared and cleans up behind them. A slot is a forked child that
@@ -22,6 +23,8 @@ mod cgroup;
 mod child;
 mod doctor;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod helper;
 mod net;
@@ -33,7 +36,7 @@ mod tmp_volume;
 
 pub use doctor::{doctor, level};
 pub use error::{Errno, SandboxError, SetupError};
-pub use handle::{Sandbox, Sandboxes};
+pub use handle::{Companion, Sandbox, Sandboxes};
 pub use helper::run_helper;
 pub use net::outbound_name_servers;
 pub use seccomp::{PolicyLine, Verdict, policy as system_call_policy};

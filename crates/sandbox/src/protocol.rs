@@ -42,6 +42,8 @@ pub(crate) enum ToHelper {
     Begin(HelperOptions),
     /// Give me a prepared slot with these limits.
     Lease { request: u64, limits: Limits, tmp_bytes: u64 },
+    /// Mount these in the sandbox that was leased by that request, and set its limits anew.
+    Specialise { request: u64, lease: u64, binds: Vec<Bind>, limits: Limits },
     /// Kill and clean everything, then end.
     Shutdown,
 }
@@ -63,12 +65,26 @@ pub(crate) enum FromHelper {
         request: u64,
         error: SetupError,
     },
+    Specialised {
+        request: u64,
+        outcome: Specialised,
+    },
     /// Nothing of this slot is left.
     Gone {
         slot: u32,
     },
     /// Something the operator should know.
     Warning(String),
+}
+
+/// How a [`ToHelper::Specialise`] went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Specialised {
+    Done,
+    /// The sandbox is no more.
+    Ended,
+    /// The sandbox may have some of what was asked for: it is of no use.
+    Failed(SetupError),
 }
 
 /// What a descriptor handed to the server is for.
@@ -86,6 +102,8 @@ pub(crate) enum HandleKind {
     CpuQuotaV2,
     /// `cpu.cfs_quota_us`, writable.
     CpuQuotaV1,
+    /// `cpu.cfs_period_us`, writable.
+    CpuPeriodV1,
     /// The folder with `memory.current` and its like.
     MemoryDirV2,
     /// The folder with `memory.usage_in_bytes` and its like.
@@ -96,7 +114,7 @@ pub(crate) enum HandleKind {
     CpuDirV1,
 }
 
-/// The main process, without its descriptors, which travel beside in this order:
+/// A process, without its descriptors, which travel beside in this order:
 /// standard output if any, standard error if any, then one per entry of `inherit`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProcessPlan {
@@ -118,57 +136,65 @@ pub(crate) struct StartPlan {
     pub(crate) dirs: Vec<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) listen: Option<u16>,
-    pub(crate) process: ProcessPlan,
+    pub(crate) process: Option<ProcessPlan>,
 }
 
+/// The request number of [`ToSlot::Start`], and of the main process started with it.
+pub(crate) const FIRST_REQUEST: u32 = 0;
+
+/// What has a `request` is answered with [`FromSlot::Answer`], in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToSlot {
-    /// Becomes a sandbox. Once.
+    /// Becomes a sandbox. Once; answered as [`FIRST_REQUEST`], with the listener if one is wanted.
     Start(Box<StartPlan>),
-    /// Kill every process and start another main one.
-    Respawn { generation: u32, process: ProcessPlan },
-    /// Kill every process, and start none.
+    /// Start a process. Its number is that of the request.
+    Spawn { request: u32, role: Role, process: ProcessPlan },
+    /// Kill every process, and answer when all are gone.
+    Reset { request: u32 },
+    /// Kill every process.
     KillAll,
-    /// Another listener on the sandbox's own loopback.
-    Listen { port: u16 },
-    /// A signal for the main process.
-    Signal(i32),
+    /// Another listener on the sandbox's own loopback. Answered with its descriptor.
+    Listen { request: u32, port: u16 },
+    /// A connection to the sandbox's own loopback, answered with its descriptor while it is still being made.
+    Connect { request: u32, port: u16 },
+    /// What later processes may use, each by itself.
+    SetLimits(Limits),
+    /// A signal for a process.
+    Signal { process: u32, signal: i32 },
     /// Stop every process (where no cgroup can freeze).
     StopAll,
     /// Undo `StopAll`.
     ContinueAll,
 }
 
+/// Whether there may be one of it or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Role {
+    Main,
+    Companion,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromSlot {
-    /// To the helper: waiting for a `Start`.
+    /// To the helper: waiting for a `Start`. With the mount namespace, and the user namespace if that was made with the
+    /// slot.
     Prepared,
     /// To the helper: never will be.
     PrepareFailed(SetupError),
-    /// To the server: executed. With the listener's descriptor after a `Start` that asked for one.
-    Started {
-        generation: u32,
-    },
-    StartFailed {
-        generation: u32,
-        error: SetupError,
-    },
-    /// With the listener's descriptor if there is no error.
-    Listening {
-        port: u16,
-        error: Option<SetupError>,
-    },
-    /// The main process ended.
-    Exited {
-        generation: u32,
-        status: ExitStatus,
-    },
+    /// To the server: done, or why not. A process has been executed.
+    Answer { request: u32, error: Option<SetupError> },
+    /// A process started by `Start` or `Spawn` has ended.
+    Exited { process: u32, status: ExitStatus },
 }
 
 /// The kernel passes at most 253 descriptors in a message; we never need more than a handful.
 pub(crate) const MAX_FDS: usize = 64;
+/// The most that a slot passes: its namespaces, or one stream.
+const MAX_FDS_FROM_SLOT: usize = 2;
 /// Larger payloads travel as a memory file: a packet must fit into the socket's send buffer.
 const MAX_INLINE: usize = 48 << 10;
+/// Larger ones are nobody's: arguments, variables and small files of a sandbox are far below.
+const MAX_IN_MEMORY: u64 = 64 << 20;
 const INLINE: u8 = 0;
 const IN_MEMORY_FILE: u8 = 1;
 
@@ -180,6 +206,9 @@ fn invalid(what: impl Into<String>) -> io::Error {
 pub(crate) fn send(socket: BorrowedFd<'_>, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut packet = vec![INLINE];
     packet = postcard::to_extend(message, packet).map_err(|error| invalid(error.to_string()))?;
+    if packet.len() as u64 > MAX_IN_MEMORY {
+        return Err(invalid(format!("a message of {} bytes, expected at most {MAX_IN_MEMORY}", packet.len())));
+    }
     if packet.len() <= MAX_INLINE {
         return send_packet(socket, &packet, fds);
     }
@@ -205,21 +234,48 @@ fn send_packet(socket: BorrowedFd<'_>, packet: &[u8], fds: &[BorrowedFd<'_>]) ->
     Ok(())
 }
 
-/// Receives one message with its descriptors; `None` when the other end is closed.
+/// Receives one message with its descriptors from the server, which is trusted; `None` when the other end is closed.
 pub(crate) fn receive<T: DeserializeOwned>(
     socket: BorrowedFd<'_>,
     flags: RecvFlags,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
     let mut packet = vec![0; MAX_INLINE + 1];
-    let Some((length, mut fds)) = receive_packet(socket, &mut packet, flags)? else {
+    let Some((length, mut fds)) = receive_packet(socket, &mut packet, &mut space, flags)? else {
         return Ok(None);
     };
-    let message = match packet[0] {
-        INLINE => decode(&packet[1..length])?,
-        IN_MEMORY_FILE if !fds.is_empty() => decode(&read_from_start(fds.remove(0))?)?,
-        kind => return Err(invalid(format!("unknown kind of packet {kind}"))),
+    if packet[0] == IN_MEMORY_FILE && !fds.is_empty() {
+        return Ok(Some((decode(&read_from_start(fds.remove(0))?)?, fds)));
+    }
+    Ok(Some((decode_inline(&packet[..length])?, fds)))
+}
+
+/// Receives one message of what need not be trusted: a slot, or the helper that hears slots. It takes bounded memory,
+/// reads nothing but the socket, and takes so few descriptors that the kernel closes what goes beyond.
+pub(crate) fn receive_inline<T: DeserializeOwned, const SPACE: usize>(
+    socket: BorrowedFd<'_>,
+    flags: RecvFlags,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut packet = vec![0; MAX_INLINE + 1];
+    let Some((length, fds)) = receive_packet(socket, &mut packet, &mut space, flags)? else {
+        return Ok(None);
     };
-    Ok(Some((message, fds)))
+    Ok(Some((decode_inline(&packet[..length])?, fds)))
+}
+
+/// For [`receive_inline`] from a slot.
+pub(crate) const SPACE_FROM_SLOT: usize = rustix::cmsg_space!(ScmRights(MAX_FDS_FROM_SLOT));
+/// For [`receive_inline`] from the helper.
+pub(crate) const SPACE_FROM_HELPER: usize = rustix::cmsg_space!(ScmRights(MAX_FDS));
+
+/// The message in a whole packet.
+pub(crate) fn decode_inline<T: DeserializeOwned>(packet: &[u8]) -> io::Result<T> {
+    match packet.split_first() {
+        Some((&INLINE, message)) => decode(message),
+        Some((kind, _)) => Err(invalid(format!("unexpected kind of packet {kind}"))),
+        None => Err(invalid("an empty packet")),
+    }
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
@@ -231,17 +287,20 @@ fn read_from_start(memory: OwnedFd) -> io::Result<Vec<u8>> {
     let mut file = std::fs::File::from(memory);
     file.rewind()?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.take(MAX_IN_MEMORY + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_IN_MEMORY {
+        return Err(invalid(format!("a message of more than {MAX_IN_MEMORY} bytes")));
+    }
     Ok(bytes)
 }
 
 fn receive_packet(
     socket: BorrowedFd<'_>,
     packet: &mut [u8],
+    space: &mut [MaybeUninit<u8>],
     flags: RecvFlags,
 ) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut ancillary = RecvAncillaryBuffer::new(space);
     let mut slices = [IoSliceMut::new(packet)];
     let received =
         rustix::io::retry_on_intr(|| recvmsg(socket, &mut slices, &mut ancillary, flags | RecvFlags::CMSG_CLOEXEC));
@@ -305,5 +364,23 @@ mod tests {
             rustix::io::write(&a, packet).unwrap();
             assert!(receive::<ToHelper>(b.as_fd(), RecvFlags::empty()).is_err());
         }
+    }
+
+    #[test]
+    fn a_slot_cannot_make_the_server_read_files_or_take_many_descriptors() {
+        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let hear = || receive_inline::<FromSlot, SPACE_FROM_SLOT>(b.as_fd(), RecvFlags::empty());
+        let message = postcard::to_stdvec(&FromSlot::Prepared).unwrap();
+        let packet = [&[INLINE], message.as_slice()].concat();
+        send_packet(a.as_fd(), &packet, &[a.as_fd(), b.as_fd()]).unwrap();
+        assert_eq!(hear().unwrap().unwrap().1.len(), 2);
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        send_packet(a.as_fd(), &packet, &[a.as_fd(); MAX_FDS]).unwrap();
+        assert!(hear().unwrap_err().to_string().contains("cut short"));
+        send_packet(a.as_fd(), &[IN_MEMORY_FILE], &[a.as_fd()]).unwrap();
+        assert!(hear().unwrap_err().to_string().contains("unexpected kind"));
+        // Other tests open and close theirs meanwhile.
+        assert!(open() < before + MAX_FDS / 2, "descriptors stayed open");
     }
 }

@@ -197,7 +197,7 @@ impl Limits {
     }
 }
 
-/// The main process of a sandbox.
+/// A process of a sandbox: the main one, or a companion.
 #[derive(Debug)]
 pub struct Process {
     /// Executed as it stands: no search in `PATH`, no shell.
@@ -245,11 +245,12 @@ pub struct SandboxSpec {
     pub limits: Limits,
     /// Port on the sandbox's own 127.0.0.1 to listen on from the start, see [`crate::Sandbox::take_listener`].
     pub listen: Option<u16>,
-    pub process: Process,
+    /// The main process; without one the sandbox waits for [`crate::Sandbox::start_main`].
+    pub process: Option<Process>,
 }
 
 impl SandboxSpec {
-    pub fn new(id: impl Into<String>, limits: Limits, process: Process) -> Self {
+    pub fn new(id: impl Into<String>, limits: Limits, process: impl Into<Option<Process>>) -> Self {
         Self {
             id: id.into(),
             hostname: "localhost".into(),
@@ -260,16 +261,17 @@ impl SandboxSpec {
             tmp_bytes: 512 << 20,
             limits,
             listen: None,
-            process,
+            process: process.into(),
         }
     }
 }
 
-/// How a main process ended.
+/// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {
     pub status: ExitStatus,
-    /// The kernel killed it because the sandbox's memory limit was reached.
+    /// The kernel killed it because the sandbox's memory limit was reached. Judged by the kernel's count for the whole
+    /// sandbox: a process killed otherwise, after the kernel had killed a child of another one, looks the same.
     pub oom_killed: bool,
 }
 

@@ -143,6 +143,17 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Begins a connection to a port of this network namespace's own 127.0.0.1 without waiting for it.
+pub(crate) fn begin_connect(port: u16) -> Result<OwnedFd, Errno> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port)) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Whether this network namespace has an interface of that name.
 pub(crate) fn has_interface(name: &CStr) -> bool {
     // SAFETY: the name is a NUL-terminated string that outlives the call.
@@ -258,19 +269,24 @@ pub(crate) fn kill(pid: i32, signal: i32) -> Result<(), Errno> {
 
 /// Collects one ended child without blocking: its pid and raw status, or `None` when none has ended.
 pub(crate) fn reap() -> Result<Option<(i32, i32)>, Errno> {
-    wait_any(libc::WNOHANG)
+    wait(-1, libc::WNOHANG)
 }
 
 /// Collects one ended child, waiting for it; `None` when there are no children.
 pub(crate) fn reap_blocking() -> Result<Option<(i32, i32)>, Errno> {
-    wait_any(0)
+    wait(-1, 0)
 }
 
-fn wait_any(flags: i32) -> Result<Option<(i32, i32)>, Errno> {
+/// Collects this child, waiting for its end.
+pub(crate) fn reap_one(pid: i32) -> Result<Option<(i32, i32)>, Errno> {
+    wait(pid, 0)
+}
+
+fn wait(which: i32, flags: i32) -> Result<Option<(i32, i32)>, Errno> {
     let mut status = 0;
     loop {
         // SAFETY: `status` is a valid place for the status.
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, flags | libc::__WALL) };
+        let pid = unsafe { libc::waitpid(which, &raw mut status, flags | libc::__WALL) };
         match pid {
             0 => return Ok(None),
             pid if pid > 0 => return Ok(Some((pid, status))),

@@ -173,7 +173,7 @@ async fn a_step_that_fails_is_named() {
         "failed to open /no/such/folder for /var/task: No such file or directory (os error 2)"
     );
     let mut wanted = spec(sh("true"));
-    wanted.process.cwd = "/nowhere".into();
+    wanted.process.as_mut().unwrap().cwd = "/nowhere".into();
     let error = service.create(wanted).await.unwrap_err();
     assert!(error.to_string().starts_with("failed to change to the working directory /nowhere"), "{error}");
     for target in ["relative", "/a/../b", "/proc/x", "/dev/x"] {

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::*;
-use hearth_sandbox::{ExitStatus, Level, Sandboxes};
+use hearth_sandbox::{Bind, ExitStatus, Level, Limits, Sandboxes};
 
 /// The folder with the helper and the state, readable for the ordinary user; set only for that process.
 const FOLDER: &str = "SANDBOX_TEST_FOLDER";
@@ -83,6 +83,7 @@ async fn check_all(state: &Path, helper: &Path) {
     runs_isolated(&service).await;
     holds_limits(&service).await;
     freezes_and_kills(&service).await;
+    is_specialised_and_connected(&service, state).await;
     service.sandboxes.shutdown().await;
 
     options.min_level = Level::Root;
@@ -127,5 +128,33 @@ async fn freezes_and_kills(service: &Service) {
     sandbox.respawn(sh("(setsid sleep 60 &); sleep 60")).await.unwrap();
     sandbox.kill();
     assert_eq!(sandbox.wait().await.status, ExitStatus::Signal(9));
+    sandbox.destroy().await;
+}
+
+async fn is_specialised_and_connected(service: &Service, state: &Path) {
+    let code = state.join("code");
+    std::fs::create_dir(&code).unwrap();
+    std::fs::write(code.join("file"), "the code").unwrap();
+    let mut wanted = spec(sh("true"));
+    wanted.process = None;
+    wanted.dirs = vec!["/var/task".into()];
+    let sandbox = service.create(wanted).await.unwrap();
+    let serve = "import socket, os\n\
+        s = socket.create_server(('127.0.0.1', 4243)); print('up', flush=True)\n\
+        c, _ = s.accept(); c.sendall(open('/var/task/file', 'rb').read())\n\
+        try: open('/var/task/new', 'w')\n\
+        except OSError as e: c.sendall(e.strerror.encode())";
+    let (process, reader) = with_output(python(serve));
+    let companion = sandbox.spawn(process).await.unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(reader), &mut line).unwrap();
+    assert_eq!(line, "up\n");
+    sandbox.specialise(vec![Bind::read_only(&code, "/var/task")], Limits::new(128 * MIB)).await.unwrap();
+    let mut stream = sandbox.connect(4243).await.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut told).unwrap();
+    assert_eq!(told, "the codeRead-only file system");
+    assert_eq!(companion.wait().await.status, ExitStatus::Code(0));
     sandbox.destroy().await;
 }

@@ -41,7 +41,7 @@ impl Base {
             tmp_bytes,
             limits,
             listen: Some(RUNTIME_API_PORT),
-            process,
+            process: Some(process),
         }
     }
 

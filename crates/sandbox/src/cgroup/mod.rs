@@ -4,6 +4,7 @@
 //! without controllers still freezes, kills and counts CPU time. Pure v1: the freezer and cpuacct trees do that.
 //! [`Layout`] says which trees were found; everything else asks it.
 
+mod bandwidth;
 mod detect;
 mod v1;
 mod v2;
@@ -13,9 +14,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+pub(crate) use bandwidth::Bandwidth;
 pub(crate) use detect::{Layout, V1Trees, V2Tree};
-pub(crate) use v1::quota as v1_quota;
-pub(crate) use v2::quota as v2_quota;
 
 use crate::error::SetupError;
 use crate::protocol::HandleKind;

@@ -3,13 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use super::{V1Trees, open_dir, open_write, write};
+use super::{Bandwidth, V1Trees, open_dir, open_write, write};
 use crate::error::SetupError;
 use crate::protocol::HandleKind;
 use crate::spec::Limits;
-
-/// The period over which quotas are counted, in microseconds.
-const PERIOD_US: u64 = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Controller {
@@ -39,8 +36,9 @@ pub(super) fn apply(controller: Controller, path: &Path, limits: &Limits) -> Res
         Controller::Memory => apply_memory(path, limits.memory_bytes),
         Controller::Cpu => {
             write(&path.join("cpu.shares"), &(u64::from(limits.cpu.weight) * 1024 / 100).max(2).to_string())?;
-            write(&path.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;
-            write(&path.join("cpu.cfs_quota_us"), &quota(limits.cpu.quota_millis))
+            let bandwidth = Bandwidth::new(limits.cpu.quota_millis);
+            write(&path.join("cpu.cfs_period_us"), &bandwidth.v1_period())?;
+            write(&path.join("cpu.cfs_quota_us"), &bandwidth.v1_quota())
         }
         // One more for the sandbox's own first process.
         Controller::Pids => write(&path.join("pids.max"), &(u64::from(limits.processes) + 1).to_string()),
@@ -48,33 +46,32 @@ pub(super) fn apply(controller: Controller, path: &Path, limits: &Limits) -> Res
     }
 }
 
-/// The kernel demands `limit <= memsw.limit` at every moment, so a raise goes the other way round.
+/// The kernel demands `limit <= memsw.limit` at every moment: lowering begins with the one, raising with the other.
 fn apply_memory(path: &Path, bytes: u64) -> Result<(), SetupError> {
     let (plain, with_swap) = (path.join("memory.limit_in_bytes"), path.join("memory.memsw.limit_in_bytes"));
-    let bytes = bytes.to_string();
-    if !with_swap.exists() {
-        return write(&plain, &bytes);
-    }
-    if write(&plain, &bytes).is_ok() {
-        return write(&with_swap, &bytes);
-    }
-    write(&with_swap, &bytes)?;
-    write(&plain, &bytes)
-}
-
-/// What `cpu.cfs_quota_us` takes.
-pub(crate) fn quota(millis: Option<u32>) -> String {
-    match millis {
-        // The kernel refuses less than a millisecond.
-        Some(millis) => (u64::from(millis) * PERIOD_US / 1000).max(1000).to_string(),
-        None => "-1".to_owned(),
+    // Absent where the kernel does not count swap.
+    let old = std::fs::read_to_string(&with_swap).ok().map(|text| text.trim().parse().unwrap_or(u64::MAX));
+    let value = bytes.to_string();
+    match old {
+        None => write(&plain, &value),
+        Some(old) if bytes > old => {
+            write(&with_swap, &value)?;
+            write(&plain, &value)
+        }
+        Some(_) => {
+            write(&plain, &value)?;
+            write(&with_swap, &value)
+        }
     }
 }
 
 pub(super) fn handles(controller: Controller, path: &Path) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
     Ok(match controller {
         Controller::Memory => vec![(HandleKind::MemoryDirV1, open_dir(path)?)],
-        Controller::Cpu => vec![(HandleKind::CpuQuotaV1, open_write(&path.join("cpu.cfs_quota_us"))?)],
+        Controller::Cpu => vec![
+            (HandleKind::CpuQuotaV1, open_write(&path.join("cpu.cfs_quota_us"))?),
+            (HandleKind::CpuPeriodV1, open_write(&path.join("cpu.cfs_period_us"))?),
+        ],
         Controller::Freezer => vec![(HandleKind::FreezeV1, open_write(&path.join("freezer.state"))?)],
         Controller::CpuAcct => vec![(HandleKind::CpuDirV1, open_dir(path)?)],
         Controller::Pids => Vec::new(),

@@ -3,13 +3,11 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use super::{V2Tree, open_dir, open_write, write};
+use super::{Bandwidth, V2Tree, open_dir, open_write, write};
 use crate::error::SetupError;
 use crate::protocol::HandleKind;
 use crate::spec::Limits;
 
-/// The period over which quotas are counted, in microseconds.
-const PERIOD_US: u64 = 100_000;
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// Asks for the controllers in the root and in our parent group, and keeps in `tree` those that came.
@@ -34,7 +32,7 @@ pub(super) fn apply(path: &Path, limits: &Limits) -> Result<(), SetupError> {
         write(&path.join("memory.swap.max"), "0")?;
     }
     if path.join("cpu.max").exists() {
-        write(&path.join("cpu.max"), &quota(limits.cpu.quota_millis))?;
+        write(&path.join("cpu.max"), &Bandwidth::new(limits.cpu.quota_millis).v2())?;
         write(&path.join("cpu.weight"), &limits.cpu.weight.clamp(1, 10_000).to_string())?;
     }
     if path.join("pids.max").exists() {
@@ -42,15 +40,6 @@ pub(super) fn apply(path: &Path, limits: &Limits) -> Result<(), SetupError> {
         write(&path.join("pids.max"), &(u64::from(limits.processes) + 1).to_string())?;
     }
     Ok(())
-}
-
-/// What `cpu.max` takes.
-pub(crate) fn quota(millis: Option<u32>) -> String {
-    match millis {
-        // The kernel refuses less than a millisecond.
-        Some(millis) => format!("{} {PERIOD_US}", (u64::from(millis) * PERIOD_US / 1000).max(1000)),
-        None => format!("max {PERIOD_US}"),
-    }
 }
 
 pub(super) fn handles(path: &Path, controls: bool) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {

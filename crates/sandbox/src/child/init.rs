@@ -1,4 +1,4 @@
-//! Process 1 of a sandbox: reaps what ends, tells how the main process ended, and obeys the server.
+//! Process 1 of a sandbox: reaps what ends, tells how the processes ended that it was asked for, and obeys the server.
 //!
 //! A closed socket is the order to end: the kernel then kills every process of the sandbox.
 
@@ -12,7 +12,8 @@ use rustix::net::RecvFlags;
 
 use super::process;
 use super::start::{self, Sandbox};
-use crate::protocol::{self, FromSlot, ProcessPlan, ToSlot};
+use crate::error::SetupError;
+use crate::protocol::{self, FromSlot, ProcessPlan, Role, ToSlot};
 use crate::spec::ExitStatus;
 use crate::sys;
 
@@ -46,62 +47,83 @@ fn reap(sandbox: &mut Sandbox<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reports the end if it was the main process's; orphans are just collected.
+/// Reports the end if somebody asked for the process; orphans are just collected.
 fn note_end(sandbox: &mut Sandbox<'_>, pid: i32, status: i32) -> io::Result<()> {
-    let Some(running) = sandbox.running.take_if(|running| running.pid == pid) else {
+    let Some(place) = sandbox.running.iter().position(|running| running.pid == pid) else {
         return Ok(());
     };
+    let process = sandbox.running.swap_remove(place).number;
     let status = if libc::WIFSIGNALED(status) {
         ExitStatus::Signal(libc::WTERMSIG(status))
     } else {
         ExitStatus::Code(libc::WEXITSTATUS(status))
     };
-    let exited = FromSlot::Exited {
-        generation: running.generation,
-        status,
-    };
-    protocol::send(sandbox.control.as_fd(), &exited, &[])
+    protocol::send(sandbox.control.as_fd(), &FromSlot::Exited { process, status }, &[])
 }
 
 fn obey(sandbox: &mut Sandbox<'_>, message: ToSlot, fds: Vec<OwnedFd>) -> io::Result<()> {
     match message {
         ToSlot::Start(_) => {}
-        ToSlot::Respawn { generation, process } => respawn(sandbox, generation, &process, fds)?,
-        ToSlot::Listen { port } => listen(sandbox, port)?,
-        ToSlot::Signal(signal) => {
-            if let Some(running) = &sandbox.running {
+        ToSlot::Spawn { request, role, process } => {
+            // What has just ended is not in the way.
+            reap(sandbox)?;
+            let outcome = spawn(sandbox, (request, role), &process, fds);
+            answer(sandbox, request, outcome.map(|()| None::<OwnedFd>))?;
+        }
+        ToSlot::Reset { request } => {
+            reset(sandbox)?;
+            answer(sandbox, request, Ok(None::<OwnedFd>))?;
+        }
+        ToSlot::Listen { request, port } => answer(sandbox, request, start::listen(port).map(Some))?,
+        ToSlot::Connect { request, port } => {
+            let begun = sys::begin_connect(port).map_err(|errno| SetupError::Connect { port, errno });
+            answer(sandbox, request, begun.map(Some))?;
+        }
+        ToSlot::SetLimits(limits) => sandbox.shape.limits = limits,
+        ToSlot::Signal { process, signal } => {
+            if let Some(running) = sandbox.running.iter().find(|running| running.number == process) {
                 let _ = sys::kill(running.pid, signal);
             }
         }
-        // Everyone in this pid namespace but ourselves; the kernel lets no fork slip through.
-        ToSlot::KillAll => drop(sys::kill(-1, libc::SIGKILL)),
+        ToSlot::KillAll => kill_all(),
         ToSlot::StopAll => drop(sys::kill(-1, libc::SIGSTOP)),
         ToSlot::ContinueAll => drop(sys::kill(-1, libc::SIGCONT)),
     }
     Ok(())
 }
 
-fn listen(sandbox: &Sandbox<'_>, port: u16) -> io::Result<()> {
-    let (listener, error) = match start::listen(port) {
-        Ok(listener) => (Some(listener), None),
+fn answer(sandbox: &Sandbox<'_>, request: u32, outcome: Result<Option<impl AsFd>, SetupError>) -> io::Result<()> {
+    let (fd, error) = match outcome {
+        Ok(fd) => (fd, None),
         Err(error) => (None, Some(error)),
     };
-    let fds: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-    protocol::send(sandbox.control.as_fd(), &FromSlot::Listening { port, error }, &fds)
+    let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+    protocol::send(sandbox.control.as_fd(), &FromSlot::Answer { request, error }, &fds)
 }
 
-fn respawn(sandbox: &mut Sandbox<'_>, generation: u32, plan: &ProcessPlan, fds: Vec<OwnedFd>) -> io::Result<()> {
-    // Everyone in this pid namespace but ourselves; the kernel lets no fork slip through.
+fn spawn(
+    sandbox: &mut Sandbox<'_>,
+    (number, role): (u32, Role),
+    plan: &ProcessPlan,
+    fds: Vec<OwnedFd>,
+) -> Result<(), SetupError> {
+    if role == Role::Main && sandbox.running.iter().any(|running| running.role == Role::Main) {
+        return Err(SetupError::MainRuns);
+    }
+    let running = process::spawn(&sandbox.shape, plan, fds, (number, role))?;
+    sandbox.running.push(running);
+    Ok(())
+}
+
+/// Everyone in this pid namespace but ourselves; the kernel lets no fork slip through.
+fn kill_all() {
     let _ = sys::kill(-1, libc::SIGKILL);
+}
+
+fn reset(sandbox: &mut Sandbox<'_>) -> io::Result<()> {
+    kill_all();
     while let Ok(Some((pid, status))) = sys::reap_blocking() {
         note_end(sandbox, pid, status)?;
     }
-    let answer = match process::spawn(&sandbox.shape, plan, fds, generation) {
-        Ok(running) => {
-            sandbox.running = Some(running);
-            FromSlot::Started { generation }
-        }
-        Err(error) => FromSlot::StartFailed { generation, error },
-    };
-    protocol::send(sandbox.control.as_fd(), &answer, &[])
+    Ok(())
 }

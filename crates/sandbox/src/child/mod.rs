@@ -8,11 +8,13 @@
 
 mod identity;
 mod init;
+mod late;
 mod prepare;
 mod process;
 mod root;
 mod start;
 
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,11 +23,13 @@ use rustix::net::RecvFlags;
 
 use crate::error::SetupError;
 use crate::net::Nat;
-use crate::protocol::{self, FromSlot, ToSlot};
+use crate::protocol::{self, FIRST_REQUEST, FromSlot, ToSlot};
 use crate::seccomp::Filter;
 use crate::spec::Level;
 use crate::sys;
 use crate::tmp_volume::TmpKind;
+
+pub(crate) use late::{Late, LateNamespaces, failure_of, specialise};
 
 /// What a slot is told at its birth.
 pub(crate) struct SlotSetup {
@@ -66,7 +70,10 @@ fn live(setup: &mut SlotSetup) -> std::io::Result<()> {
         Ok(prepared) => prepared,
         Err(error) => return protocol::send(control, &FromSlot::PrepareFailed(error), &[]),
     };
-    protocol::send(control, &FromSlot::Prepared, &[])?;
+    let namespaces = open_namespaces(setup.level)?;
+    let borrowed: Vec<_> = namespaces.iter().map(AsFd::as_fd).collect();
+    protocol::send(control, &FromSlot::Prepared, &borrowed)?;
+    drop(namespaces);
     // Wait to be wanted. A closed socket means that server and helper are gone: so are we.
     let Some((message, fds)) = protocol::receive(control, RecvFlags::empty())? else {
         return Ok(());
@@ -75,10 +82,23 @@ fn live(setup: &mut SlotSetup) -> std::io::Result<()> {
     match start::start(setup, prepared, *plan, fds) {
         Ok(sandbox) => init::serve(sandbox),
         Err(error) => {
-            let failed = FromSlot::StartFailed { generation: 0, error };
+            let failed = FromSlot::Answer {
+                request: FIRST_REQUEST,
+                error: Some(error),
+            };
             protocol::send(control, &failed, &[])
         }
     }
+}
+
+/// What the helper needs to mount something later: see [`late`]. Given away while nothing but our own code has run
+/// here; the helper could not open them itself at the user level, where it may not look into this process.
+fn open_namespaces(level: Level) -> std::io::Result<Vec<File>> {
+    let names: &[&str] = match level {
+        Level::Root => &["mnt"],
+        Level::User => &["mnt", "user"],
+    };
+    names.iter().map(|name| File::open(format!("/proc/self/ns/{name}"))).collect()
 }
 
 /// Shorthand for the many steps that fail with an error number.

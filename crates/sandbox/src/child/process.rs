@@ -1,4 +1,4 @@
-//! The main process: from the fork to its own code.
+//! A process of the sandbox: from the fork to its own code.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use super::start::Shape;
 use super::{Step, identity};
 use crate::error::{Errno, SetupError};
-use crate::protocol::ProcessPlan;
+use crate::protocol::{ProcessPlan, Role};
 use crate::spec::{Level, Limits};
 use crate::sys::{self, Fork};
 
@@ -18,10 +18,12 @@ use crate::sys::{self, Fork};
 /// as the host's root and outside the sandbox. The system call filter keeps it from being lowered.
 pub(super) const NO_CORES: u64 = 1;
 
-/// The main process that runs now.
+/// A process that was asked for and runs.
 pub(super) struct Running {
     pub(super) pid: i32,
-    pub(super) generation: u32,
+    /// What the server calls it.
+    pub(super) number: u32,
+    pub(super) role: Role,
 }
 
 /// Forks and executes; returns when the program runs, or with what hindered it.
@@ -29,7 +31,7 @@ pub(super) fn spawn(
     shape: &Shape,
     plan: &ProcessPlan,
     fds: Vec<OwnedFd>,
-    generation: u32,
+    (number, role): (u32, Role),
 ) -> Result<Running, SetupError> {
     // The pipe closes by itself when execve succeeds; until then it carries the failure.
     let (mut report, failure) = std::io::pipe().step(SetupError::Fork)?;
@@ -47,9 +49,10 @@ pub(super) fn spawn(
             let mut bytes = Vec::new();
             report.read_to_end(&mut bytes).step(SetupError::Fork)?;
             if bytes.is_empty() {
-                return Ok(Running { pid, generation });
+                return Ok(Running { pid, number, role });
             }
-            while matches!(sys::reap_blocking(), Ok(Some((ended, _))) if ended != pid) {}
+            // Just this one: how others end is somebody's to know.
+            let _ = sys::reap_one(pid);
             Err(postcard::from_bytes(&bytes).unwrap_or(SetupError::DiedEarly))
         }
     }

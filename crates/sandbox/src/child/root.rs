@@ -182,16 +182,7 @@ fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
 }
 
 fn mount_bind(root: BorrowedFd<'_>, bind: &Bind) -> Result<(), SetupError> {
-    let failed = |errno| SetupError::Bind {
-        source_path: bind.source.clone(),
-        target: bind.target.clone(),
-        errno,
-    };
-    let mut attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    if bind.read_only {
-        attributes |= libc::MOUNT_ATTR_RDONLY;
-    }
-    let tree = take_tree(&bind.source, &bind.target, attributes)?;
+    let tree = take_bind(bind)?;
     let target = openat2(
         root,
         &bind.target,
@@ -199,15 +190,46 @@ fn mount_bind(root: BorrowedFd<'_>, bind: &Bind) -> Result<(), SetupError> {
         Mode::empty(),
         ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
     )
-    .step(failed)?;
-    move_mount(
-        &tree,
-        "",
-        &target,
-        "",
-        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
+    .step(bind_failed(bind))?;
+    put_on(&tree, &target).step(bind_failed(bind))
+}
+
+/// Puts a tree on its place in a sandbox that runs, in whose mount namespace this process is. The way there must be
+/// plain: a link is refused, whoever made it.
+pub(super) fn attach_late(bind: &Bind, tree: &OwnedFd) -> Result<(), SetupError> {
+    let target = openat2(
+        CWD,
+        &bind.target,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
-    .step(failed)
+    .step(|errno| SetupError::LateTarget {
+        target: bind.target.clone(),
+        errno,
+    })?;
+    put_on(tree, &target).step(bind_failed(bind))
+}
+
+/// A detached copy of the bind's source as the sandbox may use it.
+pub(super) fn take_bind(bind: &Bind) -> Result<OwnedFd, SetupError> {
+    let mut attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    if bind.read_only {
+        attributes |= libc::MOUNT_ATTR_RDONLY;
+    }
+    take_tree(&bind.source, &bind.target, attributes)
+}
+
+fn bind_failed(bind: &Bind) -> impl Fn(crate::error::Errno) -> SetupError + '_ {
+    |errno| SetupError::Bind {
+        source_path: bind.source.clone(),
+        target: bind.target.clone(),
+        errno,
+    }
+}
+
+fn put_on(tree: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
+    move_mount(tree, "", target, "", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)
 }
 
 fn make_dirs(root: &Path, inside: &Path) -> Result<(), SetupError> {

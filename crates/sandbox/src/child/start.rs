@@ -1,14 +1,14 @@
 //! From a prepared slot to a running sandbox.
 
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use super::prepare::Prepared;
 use super::process::{self, Running};
 use super::{SlotSetup, Step, identity, root};
 use crate::error::SetupError;
-use crate::protocol::{FromSlot, StartPlan};
+use crate::protocol::{self, FIRST_REQUEST, FromSlot, Role, StartPlan};
 use crate::seccomp::Filter;
 use crate::spec::{Level, Limits};
 
@@ -16,10 +16,11 @@ use crate::spec::{Level, Limits};
 pub(super) struct Sandbox<'a> {
     pub(super) control: &'a OwnedFd,
     pub(super) shape: Shape,
-    pub(super) running: Option<Running>,
+    /// The processes that were asked for and have not ended.
+    pub(super) running: Vec<Running>,
 }
 
-/// What every main process of this sandbox has in common.
+/// What every such process of this sandbox has in common.
 pub(super) struct Shape {
     pub(super) level: Level,
     pub(super) uid: u32,
@@ -55,7 +56,7 @@ pub(super) fn start<'a>(
     // 6. So is the host's root user: the rest is done with a few capabilities over this sandbox alone.
     identity::become_init(setup.level, prepared.user_namespace)?;
 
-    // 7. The main process.
+    // 7. The main process, if there is one yet.
     let shape = Shape {
         level: setup.level,
         uid: setup.uid,
@@ -63,16 +64,22 @@ pub(super) fn start<'a>(
         limits: plan.limits,
         seccomp: Rc::clone(&setup.seccomp),
     };
-    let running = process::spawn(&shape, &plan.process, fds, 0)?;
+    let mut running = Vec::new();
+    if let Some(plan) = &plan.process {
+        running.push(process::spawn(&shape, plan, fds, (FIRST_REQUEST, Role::Main))?);
+    }
 
     // 8. Tell the server, which gets the listener; our copy ends here. A server that is gone is noticed later.
-    let started = FromSlot::Started { generation: 0 };
-    let fds: Vec<_> = listener.iter().map(std::os::fd::AsFd::as_fd).collect();
-    let _ = crate::protocol::send(std::os::fd::AsFd::as_fd(&setup.control), &started, &fds);
+    let started = FromSlot::Answer {
+        request: FIRST_REQUEST,
+        error: None,
+    };
+    let fds: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+    let _ = protocol::send(setup.control.as_fd(), &started, &fds);
     Ok(Sandbox {
         control: &setup.control,
         shape,
-        running: Some(running),
+        running,
     })
 }
 

@@ -1,7 +1,8 @@
-//! Sending and receiving without blocking the runtime, and the form in which a process travels.
+//! Sending and receiving without blocking the runtime, what is checked before, and the form in which a process travels.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::net::RecvFlags;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::error::SandboxError;
 use crate::protocol::{self, MAX_FDS, ProcessPlan};
-use crate::spec::Process;
+use crate::spec::{Bind, Process, SandboxSpec, is_plain_absolute};
 
 pub(super) async fn send(
     socket: &AsyncFd<OwnedFd>,
@@ -22,8 +23,52 @@ pub(super) async fn send(
 }
 
 /// The next message, or `None` when the other end is closed. Safe to cancel: a message is taken whole or not at all.
-pub(super) async fn receive<T: DeserializeOwned>(socket: &AsyncFd<OwnedFd>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    socket.async_io(Interest::READABLE, |socket| protocol::receive(socket.as_fd(), RecvFlags::DONTWAIT)).await
+/// `SPACE` bounds the descriptors that may come with it.
+pub(super) async fn receive<T: DeserializeOwned, const SPACE: usize>(
+    socket: &AsyncFd<OwnedFd>,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let take = |socket: &OwnedFd| protocol::receive_inline::<T, SPACE>(socket.as_fd(), RecvFlags::DONTWAIT);
+    socket.async_io(Interest::READABLE, take).await
+}
+
+/// Mistakes of the caller, told before anything is done.
+pub(super) fn check_spec(spec: &SandboxSpec) -> Result<(), SandboxError> {
+    let paths = spec
+        .binds
+        .iter()
+        .map(|bind| &bind.target)
+        .chain(spec.files.iter().map(|file| &file.path))
+        .chain(spec.links.iter().map(|link| &link.path))
+        .chain(&spec.dirs);
+    for path in paths {
+        check_path(path)?;
+    }
+    spec.process.as_ref().map_or(Ok(()), check_process)
+}
+
+/// What may be mounted into a sandbox that runs already.
+pub(super) fn check_late_binds(binds: &[Bind]) -> Result<(), SandboxError> {
+    for bind in binds {
+        check_path(&bind.target)?;
+        if !bind.read_only {
+            let target = bind.target.display();
+            return Err(SandboxError::InvalidSpec(format!("a writable mount on {target}, expected a read-only one")));
+        }
+    }
+    Ok(())
+}
+
+fn check_path(path: &Path) -> Result<(), SandboxError> {
+    if !is_plain_absolute(path) {
+        return Err(SandboxError::InvalidSpec(format!(
+            "path {} inside, expected an absolute one without ..",
+            path.display()
+        )));
+    }
+    if path.starts_with("/proc") || path.starts_with("/dev") || path.starts_with("/tmp") {
+        return Err(SandboxError::InvalidSpec(format!("path {} is one the sandbox makes itself", path.display())));
+    }
+    Ok(())
 }
 
 /// What can be told about a process before it is sent.

@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags, openat};
 use tokio::io::unix::AsyncFd;
 
-use crate::cgroup;
+use crate::cgroup::Bandwidth;
 use crate::protocol::HandleKind;
 use crate::sys;
 
@@ -15,6 +16,25 @@ use crate::sys;
 pub(super) struct Handles {
     pub(super) control: AsyncFd<OwnedFd>,
     cgroup: Vec<(HandleKind, OwnedFd)>,
+    quota: Mutex<Quota>,
+}
+
+/// The quota of the processors.
+#[derive(Debug, Default)]
+struct Quota {
+    /// In thousandths of one.
+    wanted: Option<u32>,
+    /// Not in force for now, so that what was killed can die.
+    is_lifted: bool,
+}
+
+/// Puts the quota back into force on drop.
+pub(super) struct WithoutQuota<'a>(&'a Handles);
+
+impl Drop for WithoutQuota<'_> {
+    fn drop(&mut self) {
+        self.0.restore_quota();
+    }
 }
 
 /// How to freeze, if a cgroup can.
@@ -42,6 +62,7 @@ impl Handles {
         Ok(Self {
             control: sys::watch(control)?,
             cgroup,
+            quota: Mutex::default(),
         })
     }
 
@@ -67,16 +88,53 @@ impl Handles {
         self.find(HandleKind::KillV2).is_some_and(|file| sys::write_at_start(file, "1").is_ok())
     }
 
-    /// False where no CPU controller is.
-    pub(super) fn set_cpu_quota(&self, millis: Option<u32>) -> io::Result<bool> {
-        if let Some(file) = self.find(HandleKind::CpuQuotaV2) {
-            sys::write_at_start(file, &cgroup::v2_quota(millis))?;
-        } else if let Some(file) = self.find(HandleKind::CpuQuotaV1) {
-            sys::write_at_start(file, &cgroup::v1_quota(millis))?;
-        } else {
-            return Ok(false);
+    /// Notes the quota that someone else has set.
+    pub(super) fn quota_is(&self, millis: Option<u32>) {
+        *self.quota.lock() = Quota {
+            wanted: millis,
+            is_lifted: false,
+        };
+    }
+
+    pub(super) fn set_cpu_quota(&self, millis: Option<u32>) -> io::Result<()> {
+        let mut quota = self.quota.lock();
+        quota.wanted = millis;
+        if quota.is_lifted { Ok(()) } else { self.write_quota(millis) }
+    }
+
+    /// Takes the quota out of force until [`Self::restore_quota`].
+    pub(super) fn lift_quota(&self) {
+        let mut quota = self.quota.lock();
+        if quota.wanted.is_some() && !quota.is_lifted {
+            // Where it cannot be lifted the sandbox has ended, or dying takes longer.
+            quota.is_lifted = self.write_quota(None).is_ok();
         }
-        Ok(true)
+    }
+
+    pub(super) fn restore_quota(&self) {
+        let mut quota = self.quota.lock();
+        if quota.is_lifted {
+            // It was written before; it fails only when the sandbox has ended.
+            quota.is_lifted = self.write_quota(quota.wanted).is_err();
+        }
+    }
+
+    pub(super) fn without_quota(&self) -> WithoutQuota<'_> {
+        self.lift_quota();
+        WithoutQuota(self)
+    }
+
+    /// Does nothing where no CPU controller is.
+    fn write_quota(&self, millis: Option<u32>) -> io::Result<()> {
+        let bandwidth = Bandwidth::new(millis);
+        if let Some(file) = self.find(HandleKind::CpuQuotaV2) {
+            return sys::write_at_start(file, &bandwidth.v2());
+        }
+        if let (Some(quota), Some(period)) = (self.find(HandleKind::CpuQuotaV1), self.find(HandleKind::CpuPeriodV1)) {
+            sys::write_at_start(period, &bandwidth.v1_period())?;
+            sys::write_at_start(quota, &bandwidth.v1_quota())?;
+        }
+        Ok(())
     }
 
     /// What the sandbox uses now, and at most so far, by the kernel's count: file cache included.

@@ -1,56 +1,45 @@
 //! One sandbox, as the server holds it.
 
-use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::control::{check_process, pack, receive, send};
+use super::companion::Companion;
+use super::connect;
+use super::control::{check_late_binds, check_process, pack};
 use super::handles::{Frozen, Handles};
-use crate::error::{SandboxError, SetupError};
-use crate::protocol::{self, FromSlot, StartPlan, ToSlot};
-use crate::spec::{Exit, ExitStatus, Process, SandboxSpec};
+use super::helper::Helper;
+use super::life::Life;
+use super::running::Running;
+use crate::error::SandboxError;
+use crate::protocol::{FIRST_REQUEST, Role, Specialised, StartPlan, ToSlot};
+use crate::spec::{Bind, Exit, Limits, Process, SandboxSpec};
 
 /// A running sandbox. Dropping it kills everything inside; the helper cleans up in the background.
 #[derive(Debug)]
 pub struct Sandbox {
-    id: String,
-    handles: Handles,
+    running: Arc<Running>,
     listener: Option<TcpListener>,
-    gone: watch::Receiver<bool>,
-    life: Mutex<Life>,
-    /// Held while reading the control socket: whoever reads notes what it reads for everyone.
-    reading: tokio::sync::Mutex<()>,
     peak_memory: AtomicU64,
+    home: Home,
 }
 
-/// What is known about the main process.
-#[derive(Debug, Default)]
-struct Life {
-    /// Counts main processes: 0 for the first.
-    generation: u32,
-    /// The newest generation whose start was answered, and how.
-    started: Option<(u32, Result<(), SetupError>)>,
-    /// Answers to [`Sandbox::listen`] that nobody has taken yet.
-    listening: Vec<(u16, Result<TcpListener, SetupError>)>,
-    /// The newest generation that ended, and how.
-    exited: Option<(u32, Exit)>,
-    /// The sandbox's first process is gone, and with it everything.
-    ended: bool,
-    oom_kills_seen: u64,
+/// A sandbox's place at the helper.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) helper: Weak<Helper>,
+    /// The request that leased the slot.
+    pub(super) lease: u64,
+    pub(super) gone: watch::Receiver<bool>,
 }
 
 impl Sandbox {
-    pub(super) async fn start(
-        handles: Handles,
-        gone: watch::Receiver<bool>,
-        spec: SandboxSpec,
-    ) -> Result<Self, SandboxError> {
-        let (process, fds) = pack(spec.process);
+    pub(super) async fn start(handles: Handles, home: Home, spec: SandboxSpec) -> Result<Self, SandboxError> {
+        handles.quota_is(spec.limits.cpu.quota_millis);
+        let (process, fds) = spec.process.map(pack).unzip();
         let plan = StartPlan {
             hostname: spec.hostname,
             binds: spec.binds,
@@ -61,31 +50,22 @@ impl Sandbox {
             listen: spec.listen,
             process,
         };
+        let life = Life::new(plan.process.is_some());
+        // Dropped on any failure below, which ends what has been made of it.
         let mut sandbox = Self {
-            id: spec.id,
-            handles,
+            running: Arc::new(Running::new(spec.id, handles, life)),
             listener: None,
-            gone,
-            life: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
             peak_memory: AtomicU64::new(0),
+            home,
         };
-        sandbox.tell(&ToSlot::Start(Box::new(plan)), fds).await?;
-        let received = receive(&sandbox.handles.control).await;
-        let (message, fds) =
-            received.map_err(SandboxError::Channel)?.ok_or(SandboxError::Setup(SetupError::DiedEarly))?;
-        match message {
-            FromSlot::Started { .. } => {
-                sandbox.listener = fds.into_iter().next().map(TcpListener::from);
-                Ok(sandbox)
-            }
-            FromSlot::StartFailed { error, .. } => Err(error.into()),
-            _ => Err(SandboxError::Setup(SetupError::DiedEarly)),
-        }
+        let start = ToSlot::Start(Box::new(plan));
+        let started = sandbox.running.ask_as(FIRST_REQUEST, &start, fds.unwrap_or_default()).await;
+        sandbox.listener = started.map_err(died_early)?.and_then(connect::as_listener);
+        Ok(sandbox)
     }
 
     pub fn id(&self) -> &str {
-        &self.id
+        &self.running.id
     }
 
     /// The listener on 127.0.0.1 inside, once. Already non-blocking.
@@ -99,20 +79,36 @@ impl Sandbox {
     /// # Errors
     /// When the port is taken inside, or the sandbox has ended.
     pub async fn listen(&self, port: u16) -> Result<TcpListener, SandboxError> {
-        self.tell(&ToSlot::Listen { port }, Vec::new()).await?;
-        let answer = self
-            .until(|life| {
-                let place = life.listening.iter().position(|(answered, _)| *answered == port);
-                match place {
-                    Some(place) => Some(Some(life.listening.swap_remove(place).1)),
-                    None => life.ended.then_some(None),
-                }
-            })
-            .await;
-        match answer {
-            Some(listener) => Ok(listener?),
-            None => Err(SandboxError::Ended { id: self.id.clone() }),
+        connect::listen(&self.running, port).await
+    }
+
+    /// Connects to 127.0.0.1:`port` inside. Already non-blocking.
+    ///
+    /// # Errors
+    /// [`crate::SetupError::Connect`] when nobody listens there, [`SandboxError::TimedOut`] when the listener takes no
+    /// connection within a few seconds (or the sandbox is frozen), or when the sandbox has ended.
+    pub async fn connect(&self, port: u16) -> Result<TcpStream, SandboxError> {
+        connect::connect(&self.running, port).await
+    }
+
+    /// Tells a running sandbox what it is for: mounts further folders, read-only, and sets new limits. Processes inside
+    /// see the mounts at once; limits of each process (open files, stack) hold for those that start later. Targets
+    /// must exist ([`SandboxSpec::dirs`] makes empty ones).
+    ///
+    /// A memory limit below what is in use may kill inside, or fail.
+    ///
+    /// # Errors
+    /// After any but [`SandboxError::InvalidSpec`] the sandbox may have a part of what was asked for, and is of no use.
+    pub async fn specialise(&self, binds: Vec<Bind>, limits: Limits) -> Result<(), SandboxError> {
+        check_late_binds(&binds)?;
+        let helper = self.home.helper.upgrade().ok_or_else(|| self.running.ended())?;
+        match helper.specialise(self.home.lease, binds, limits.clone()).await? {
+            Specialised::Done => {}
+            Specialised::Ended => return Err(self.running.ended()),
+            Specialised::Failed(error) => return Err(error.into()),
         }
+        self.running.handles.quota_is(limits.cpu.quota_millis);
+        self.running.tell(&ToSlot::SetLimits(limits), Vec::new()).await
     }
 
     /// Stops everything inside until [`Self::thaw`]: no CPU is used. Takes effect within moments, not at once.
@@ -120,7 +116,7 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox has ended.
     pub fn freeze(&self) -> Result<(), SandboxError> {
-        self.set_frozen(Frozen::Yes, &ToSlot::StopAll, "freeze")
+        self.running.set_frozen(Frozen::Yes, &ToSlot::StopAll, "freeze")
     }
 
     /// Continues everything inside.
@@ -128,111 +124,117 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox has ended.
     pub fn thaw(&self) -> Result<(), SandboxError> {
-        self.set_frozen(Frozen::No, &ToSlot::ContinueAll, "thaw")
-    }
-
-    /// Without a cgroup, the sandbox's first process stops the others by signals.
-    fn set_frozen(&self, frozen: Frozen, otherwise: &ToSlot, action: &'static str) -> Result<(), SandboxError> {
-        let done = self.handles.set_frozen(frozen);
-        match done {
-            Ok(true) => Ok(()),
-            Ok(false) => self.tell_now(otherwise, action),
-            Err(source) => Err(self.control_error(action, source)),
-        }
+        self.running.set_frozen(Frozen::No, &ToSlot::ContinueAll, "thaw")
     }
 
     /// Kills everything inside, frozen or not. The sandbox is of no use after it, except to be dropped.
     pub fn kill(&self) {
-        if self.handles.kill() {
-            return;
-        }
-        // Frozen processes die only when thawed. A sandbox that cannot be told has ended.
-        let _ = self.handles.set_frozen(Frozen::No);
-        let control = self.handles.control.get_ref();
-        let _ = rustix::net::shutdown(control, rustix::net::Shutdown::Write);
+        self.running.kill();
     }
 
-    /// Kills every process inside, frozen or not; [`Self::respawn`] may start another main one.
+    /// Kills every process inside, frozen or not, and does not wait: [`Self::reset`] does. The sandbox stays.
     ///
     /// # Errors
     /// When the sandbox has ended.
     pub fn kill_processes(&self) -> Result<(), SandboxError> {
         self.thaw()?;
-        self.tell_now(&ToSlot::KillAll, "kill the processes of")
+        // Until something is started again.
+        self.running.handles.lift_quota();
+        self.running.tell_now(&ToSlot::KillAll, "kill the processes of")
     }
 
-    /// Sends a signal to the main process.
+    /// Kills every process inside, frozen or not, and returns when all are gone. The sandbox stays, with its `/tmp`,
+    /// network, listeners and limits, and takes [`Self::start_main`] and [`Self::spawn`] again.
     ///
     /// # Errors
     /// When the sandbox has ended.
-    pub fn signal(&self, signal: i32) -> Result<(), SandboxError> {
-        self.tell_now(&ToSlot::Signal(signal), "signal")
+    pub async fn reset(&self) -> Result<(), SandboxError> {
+        self.thaw()?;
+        let _restored = self.running.handles.without_quota();
+        self.running.ask(|request| ToSlot::Reset { request }).await?;
+        self.running.life.lock().all_gone(self.running.handles.oom_kills());
+        Ok(())
     }
 
-    /// Waits for the end of the main process that runs now (or ran last). May be called again, and be cancelled.
-    pub async fn wait(&self) -> Exit {
-        let generation = self.life.lock().generation;
-        self.until(|life| match life.exited {
-            Some((ended, exit)) if ended >= generation => Some(exit),
-            // The first process took everything with it, by a signal.
-            _ if life.ended => Some(Exit {
-                status: ExitStatus::Signal(libc::SIGKILL),
-                oom_killed: life.oom_kills_seen < self.handles.oom_kills(),
-            }),
-            _ => None,
-        })
-        .await
+    /// Starts the main process of a sandbox that has none, or whose main one has ended. Returns when the program has
+    /// been executed.
+    ///
+    /// # Errors
+    /// As [`crate::Sandboxes::create`], and [`crate::SetupError::MainRuns`]; the sandbox lives on without a main
+    /// process, or with the one it has.
+    pub async fn start_main(&self, process: Process) -> Result<(), SandboxError> {
+        check_process(&process)?;
+        self.running.handles.restore_quota();
+        let (process, fds) = pack(process);
+        let request = self.running.number(Role::Main);
+        let message = ToSlot::Spawn {
+            request,
+            role: Role::Main,
+            process,
+        };
+        self.running.ask_as(request, &message, fds).await.map(drop)
     }
 
-    /// Kills every process inside and starts another main one: same `/tmp`, network, listener and limits.
+    /// Kills every process inside (companions too) and starts another main one: same `/tmp`, network, listeners and
+    /// limits.
     ///
     /// # Errors
     /// As [`crate::Sandboxes::create`]; after a failed start the sandbox lives on without a main process.
     pub async fn respawn(&self, process: Process) -> Result<(), SandboxError> {
         check_process(&process)?;
-        self.thaw()?;
-        let (process, fds) = pack(process);
-        let generation = {
-            let mut life = self.life.lock();
-            life.generation += 1;
-            life.generation
-        };
-        self.tell(&ToSlot::Respawn { generation, process }, fds).await?;
-        let started = self
-            .until(|life| match &life.started {
-                Some((answered, result)) if *answered >= generation => Some(Some(result.clone())),
-                _ if life.ended => Some(None),
-                _ => None,
-            })
-            .await;
-        match started {
-            Some(result) => Ok(result?),
-            None => Err(SandboxError::Ended { id: self.id.clone() }),
-        }
+        self.reset().await?;
+        self.start_main(process).await
+    }
+
+    /// Starts a further process beside the main one (or before it). Returns when the program has been executed.
+    ///
+    /// # Errors
+    /// As [`Self::start_main`].
+    pub async fn spawn(&self, process: Process) -> Result<Companion, SandboxError> {
+        self.running.handles.restore_quota();
+        Companion::start(&self.running, process).await
+    }
+
+    /// Sends a signal to the main process; nothing happens if there is none.
+    ///
+    /// # Errors
+    /// When the sandbox has ended.
+    pub fn signal(&self, signal: i32) -> Result<(), SandboxError> {
+        let main = self.running.life.lock().main();
+        // Also without one, so that the end of the sandbox is told.
+        let process = main.unwrap_or(u32::MAX);
+        self.running.tell_now(&ToSlot::Signal { process, signal }, "signal")
+    }
+
+    /// Waits for the end of the main process that runs now (or ran last, or will run first). May be called again, and
+    /// be cancelled.
+    pub async fn wait(&self) -> Exit {
+        let main = self.running.life.lock().main();
+        self.running.exit(|life| life.main_exit(main)).await
     }
 
     /// Memory in use now, without file cache that the kernel can drop. `None` without a memory controller.
     pub fn memory_current_bytes(&self) -> Option<u64> {
-        let memory = self.handles.memory()?;
+        let memory = self.running.handles.memory()?;
         Some(memory.current.saturating_sub(memory.file_cache))
     }
 
     /// The most memory in use so far. The kernel's own peak includes file cache (what is written to `/tmp` passes
     /// through it), so the cache of this moment is taken off; never less than any use that was seen.
     pub fn memory_peak_bytes(&self) -> Option<u64> {
-        let memory = self.handles.memory()?;
+        let memory = self.running.handles.memory()?;
         let now = memory.current.max(memory.peak).saturating_sub(memory.file_cache);
         Some(self.peak_memory.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
     /// Processor time used so far. `None` where nothing counts it.
     pub fn cpu_usage(&self) -> Option<Duration> {
-        self.handles.cpu_usage()
+        self.running.handles.cpu_usage()
     }
 
     /// How many processes inside the kernel has killed for want of memory.
     pub fn oom_kills(&self) -> u64 {
-        self.handles.oom_kills()
+        self.running.handles.oom_kills()
     }
 
     /// Changes the quota; see [`crate::Cpu::quota_millis`]. Does nothing where no CPU controller is.
@@ -240,84 +242,24 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox has ended.
     pub fn set_cpu_quota(&self, quota_millis: Option<u32>) -> Result<(), SandboxError> {
-        self.handles
-            .set_cpu_quota(quota_millis)
-            .map(drop)
-            .map_err(|source| self.control_error("set the cpu quota of", source))
+        let set = self.running.handles.set_cpu_quota(quota_millis);
+        set.map_err(|source| self.running.control_error("set the cpu quota of", source))
     }
 
     /// Kills everything and waits until nothing of it is left on the host.
     pub async fn destroy(self) {
-        let mut gone = self.gone.clone();
+        let mut gone = self.home.gone.clone();
         drop(self);
         // An error means that the helper itself is gone, which took everything along.
         let _ = gone.wait_for(|gone| *gone).await;
     }
+}
 
-    /// Reads and notes messages until `found` finds what it looks for.
-    async fn until<T>(&self, found: impl Fn(&mut Life) -> Option<T>) -> T {
-        loop {
-            if let Some(value) = found(&mut self.life.lock()) {
-                return value;
-            }
-            let _reading = self.reading.lock().await;
-            // Another reader may have noted it while we waited for our turn.
-            if let Some(value) = found(&mut self.life.lock()) {
-                return value;
-            }
-            let message = receive(&self.handles.control).await;
-            self.note(message.ok().flatten());
-        }
-    }
-
-    fn note(&self, message: Option<(FromSlot, Vec<OwnedFd>)>) {
-        let mut life = self.life.lock();
-        let Some((message, fds)) = message else {
-            life.ended = true;
-            return;
-        };
-        match message {
-            FromSlot::Started { generation } => life.started = Some((generation, Ok(()))),
-            FromSlot::StartFailed { generation, error } => {
-                life.started = Some((generation, Err(error)));
-            }
-            FromSlot::Exited { generation, status } => {
-                let oom_kills = self.handles.oom_kills();
-                let killed = status == ExitStatus::Signal(libc::SIGKILL);
-                let oom_killed = killed && oom_kills > life.oom_kills_seen;
-                life.oom_kills_seen = oom_kills;
-                life.exited = Some((generation, Exit { status, oom_killed }));
-            }
-            FromSlot::Listening { port, error } => {
-                let listener = fds.into_iter().next().map(TcpListener::from);
-                let answer = listener.ok_or_else(|| error.unwrap_or(SetupError::DiedEarly));
-                life.listening.push((port, answer));
-            }
-            FromSlot::Prepared | FromSlot::PrepareFailed(_) => {}
-        }
-    }
-
-    async fn tell(&self, message: &ToSlot, fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
-        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        send(&self.handles.control, message, &borrowed).await.map_err(|source| self.control_error("reach", source))
-    }
-
-    /// Small messages fit into the socket's buffer; a sandbox that leaves it full is stuck.
-    fn tell_now(&self, message: &ToSlot, action: &'static str) -> Result<(), SandboxError> {
-        protocol::send(self.handles.control.get_ref().as_fd(), message, &[])
-            .map_err(|source| self.control_error(action, source))
-    }
-
-    fn control_error(&self, action: &'static str, source: io::Error) -> SandboxError {
-        match source.raw_os_error() {
-            // A closed socket, or a cgroup that has been removed.
-            Some(libc::EPIPE | libc::ECONNRESET | libc::ENODEV) => SandboxError::Ended { id: self.id.clone() },
-            _ => SandboxError::Control {
-                action,
-                id: self.id.clone(),
-                source,
-            },
-        }
+/// A sandbox that ends while it is made was none yet.
+fn died_early(error: SandboxError) -> SandboxError {
+    match error {
+        SandboxError::Ended { .. } => crate::error::SetupError::DiedEarly.into(),
+        other => other,
     }
 }
 

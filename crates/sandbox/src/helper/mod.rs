@@ -144,6 +144,18 @@ impl Helper {
                 self.slots.ask(lease::Lease { request, limits, tmp_bytes });
                 Ok(true)
             }
+            Some((
+                ToHelper::Specialise {
+                    request,
+                    lease,
+                    binds,
+                    limits,
+                },
+                _,
+            )) => {
+                self.slots.specialise(request, lease, &binds, &limits);
+                Ok(true)
+            }
             Some((ToHelper::Begin(_), _)) => Ok(true),
             Some((ToHelper::Shutdown, _)) | None => Ok(false),
         }

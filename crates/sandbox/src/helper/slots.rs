@@ -14,10 +14,10 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair}
 use super::host::Host;
 use super::lease::Lease;
 use crate::cgroup::SlotGroups;
-use crate::child::{self, SlotSetup};
+use crate::child::{self, Late, LateNamespaces, SlotSetup};
 use crate::error::SetupError;
-use crate::protocol::{self, FromHelper, FromSlot, HandleKind};
-use crate::spec::{Level, UID_RANGE};
+use crate::protocol::{self, FromHelper, FromSlot, HandleKind, SPACE_FROM_SLOT, Specialised};
+use crate::spec::{Bind, Level, Limits, UID_RANGE};
 use crate::sys::{self, Fork};
 
 /// How many slots are prepared at once when leases wait: more would only slow each other down.
@@ -49,12 +49,24 @@ struct Slot {
     groups: Option<SlotGroups>,
     /// Our end of the slot's socket; the server's once leased.
     control: Option<OwnedFd>,
+    /// The request that leased it. Unlike the slot's number it is never given again.
+    lease: Option<u64>,
+    /// From when it is prepared until it ends.
+    namespaces: Option<LateNamespaces>,
+}
+
+/// A process that specialises a sandbox.
+struct Job {
+    request: u64,
+    pid: i32,
+    report: std::io::PipeReader,
 }
 
 pub(super) struct Slots {
     host: Host,
     slots: BTreeMap<u32, Slot>,
     waiting: VecDeque<Lease>,
+    jobs: Vec<Job>,
     outbox: Vec<Message>,
     /// The size that was asked for last: what is prepared ahead.
     tmp_bytes: u64,
@@ -71,6 +83,7 @@ impl Slots {
             host,
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
+            jobs: Vec::new(),
             outbox: Vec::new(),
             asked: Instant::now(),
             paused: false,
@@ -82,6 +95,28 @@ impl Slots {
         self.asked = Instant::now();
         self.paused = false;
         self.waiting.push_back(lease);
+    }
+
+    /// Begins to specialise a leased sandbox; the answer comes when it is done.
+    pub(super) fn specialise(&mut self, request: u64, lease: u64, binds: &[Bind], limits: &Limits) {
+        let live = self.slots.values().find(|slot| slot.lease == Some(lease));
+        let Some((slot, namespaces)) = live.and_then(|slot| Some((slot, slot.namespaces.as_ref()?))) else {
+            return self.answer(request, Specialised::Ended);
+        };
+        let begun = child::specialise(&Late {
+            namespaces,
+            groups: slot.groups.as_ref(),
+            binds,
+            limits,
+        });
+        match begun {
+            Ok((pid, report)) => self.jobs.push(Job { request, pid, report }),
+            Err(error) => self.answer(request, Specialised::Failed(error)),
+        }
+    }
+
+    fn answer(&mut self, request: u64, outcome: Specialised) {
+        self.outbox.push((FromHelper::Specialised { request, outcome }, Vec::new()));
     }
 
     /// The sockets on which slots that are not leased may speak.
@@ -181,6 +216,7 @@ impl Slots {
             // A closed socket ends it.
             .for_each(|slot| {
                 slot.control = None;
+                slot.namespaces = None;
                 slot.state = State::Leased;
             });
     }
@@ -222,8 +258,11 @@ impl Slots {
     pub(super) fn hear(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
         let Some(control) = &slot.control else { return };
-        match protocol::receive(control.as_fd(), RecvFlags::DONTWAIT) {
-            Ok(Some((FromSlot::Prepared, _))) => slot.state = State::Ready,
+        match protocol::receive_inline::<_, SPACE_FROM_SLOT>(control.as_fd(), RecvFlags::DONTWAIT) {
+            Ok(Some((FromSlot::Prepared, fds))) => {
+                slot.namespaces = LateNamespaces::from_descriptors(fds);
+                slot.state = State::Ready;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Ok(Some((FromSlot::PrepareFailed(error), _))) => self.lose(number, error),
             Ok(_) | Err(_) => self.lose(number, SetupError::DiedEarly),
@@ -243,16 +282,33 @@ impl Slots {
 
     /// Collects ended processes.
     pub(super) fn reap(&mut self) {
-        while let Ok(Some((pid, _))) = sys::reap() {
-            let Some((number, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.pid == pid) else {
-                continue;
-            };
-            let died_early = (slot.state == State::Preparing).then_some((*number, slot.tmp_bytes));
-            slot.control = None;
-            slot.state = State::Ended;
-            if let Some((_, tmp_bytes)) = died_early {
-                self.fail_one(tmp_bytes, SetupError::DiedEarly);
+        while let Ok(Some((pid, status))) = sys::reap() {
+            match self.jobs.iter().position(|job| job.pid == pid) {
+                Some(place) => self.finish(place, status),
+                None => self.end(pid),
             }
+        }
+    }
+
+    /// A process that specialised a sandbox has ended.
+    fn finish(&mut self, place: usize, status: i32) {
+        let job = self.jobs.swap_remove(place);
+        let done = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
+        let outcome = if done { Specialised::Done } else { Specialised::Failed(child::failure_of(job.report)) };
+        self.answer(job.request, outcome);
+    }
+
+    /// A slot's process has ended.
+    fn end(&mut self, pid: i32) {
+        let Some(slot) = self.slots.values_mut().find(|slot| slot.pid == pid) else { return };
+        let died_early = (slot.state == State::Preparing).then_some(slot.tmp_bytes);
+        slot.control = None;
+        // They would keep the mounts.
+        slot.namespaces = None;
+        slot.lease = None;
+        slot.state = State::Ended;
+        if let Some(tmp_bytes) = died_early {
+            self.fail_one(tmp_bytes, SetupError::DiedEarly);
         }
     }
 
@@ -277,7 +333,11 @@ impl Slots {
             if let Some(groups) = &slot.groups {
                 groups.kill();
             }
+            slot.namespaces = None;
             let _ = sys::kill(slot.pid, libc::SIGKILL);
+        }
+        for job in &self.jobs {
+            let _ = sys::kill(job.pid, libc::SIGKILL);
         }
         while let Ok(Some(_)) = sys::reap_blocking() {}
         self.slots.retain(|_, slot| !slot.remove_groups());
@@ -296,6 +356,8 @@ impl Slot {
                 tmp_bytes,
                 groups: groups.map(SlotGroups::settled),
                 control: Some(control),
+                lease: None,
+                namespaces: None,
             }),
             Err(error) => {
                 if let Some(groups) = &groups {
@@ -346,6 +408,7 @@ impl Slot {
         let control = self.control.take().ok_or(SetupError::DiedEarly)?;
         // Whatever follows: if it fails, the socket is closed and the slot ends.
         self.state = State::Leased;
+        self.lease = Some(lease.request);
         let mut handles = vec![(HandleKind::Control, control)];
         if let Some(groups) = &self.groups {
             groups.apply(&lease.limits)?;
