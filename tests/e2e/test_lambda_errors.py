@@ -246,7 +246,6 @@ def test_paths_that_lead_out(target, entry):
 
 # Members of CreateFunction that Hearth cannot honour yet must be refused and named, never ignored.
 UNHONOURED = {
-    "Layers": ["arn:aws:lambda:us-east-1:{account}:layer:l:1"],
     "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
     "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:{account}:q"},
     "TracingConfig": {"Mode": "Active"},

@@ -8,6 +8,8 @@ from harness.functions import unique
 from harness.model_check import Checker
 
 LAMBDA = {
+    "AddLayerVersionPermission", "DeleteLayerVersion", "GetLayerVersion", "GetLayerVersionByArn", "GetLayerVersionPolicy",
+    "ListLayerVersions", "ListLayers", "PublishLayerVersion", "RemoveLayerVersionPermission",
     "CreateFunction", "DeleteFunction", "GetAccountSettings", "GetFunction", "GetFunctionConfiguration", "Invoke",
     "ListFunctions", "ListTags", "TagResource", "UntagResource", "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }

@@ -13,6 +13,8 @@ use hearth_store::{BlobId, Blobs, Change, Document, Documents, Expect, Key, Stor
 
 use crate::record::{FunctionRecord, Package};
 
+pub(crate) mod layers;
+
 const COLLECTION: &str = "function";
 const HEAD: &str = "head";
 const SCAN_PAGE: usize = 500;

@@ -50,6 +50,14 @@ pub enum Error {
     UpdateInProgress { arn: String },
     #[error("expected the latest revision id")]
     StaleRevision,
+    /// A policy that is not at the revision that was named. `operation` is what the service says
+    /// to call.
+    #[error("expected the latest revision id of the policy")]
+    StalePolicyRevision { operation: &'static str },
+    #[error("statement {sid} exists")]
+    StatementExists { sid: String },
+    #[error("expected a policy of at most {limit} bytes, found {found}")]
+    PolicyTooLong { found: usize, limit: usize },
     /// The zip in the request exceeds `limit` bytes.
     #[error("expected a zip below {limit} bytes")]
     ZipTooLarge { limit: u64 },
@@ -111,6 +119,24 @@ impl From<Error> for ApiError {
             Error::StaleRevision => {
                 user(StatusCode::PRECONDITION_FAILED, "PreconditionFailedException", STALE_REVISION)
             }
+            Error::StalePolicyRevision { operation } => user(
+                StatusCode::PRECONDITION_FAILED,
+                "PreconditionFailedException",
+                format!(
+                    "The Revision Id provided does not match the latest Revision Id. Call the {operation} API to \
+                     retrieve the latest Revision Id"
+                ),
+            ),
+            Error::StatementExists { sid } => conflict(format!(
+                "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the \
+                 existing statement."
+            )),
+            // Text as users report it.
+            Error::PolicyTooLong { found, limit } => user(
+                bad,
+                "PolicyLengthExceededException",
+                format!("The final policy size ({found}) is bigger than the limit ({limit})."),
+            ),
             Error::ZipTooLarge { limit } => entity_too_large(format!("Zipped size must be smaller than {limit} bytes")),
             Error::RequestTooLarge { limit, operation } => {
                 entity_too_large(format!("Request must be smaller than {limit} bytes for the {operation} operation"))

@@ -14,6 +14,9 @@ mod api;
 mod db;
 mod error;
 mod functions;
+mod layer;
+mod layer_target;
+mod layers;
 mod ops;
 mod options;
 mod packages;
@@ -37,6 +40,7 @@ pub use options::{AccountLimits, Options, RuntimeCheck, host_architecture};
 
 use crate::db::Db;
 use crate::functions::Functions;
+use crate::layers::Layers;
 use crate::package::{CodeCache, PackageError};
 use crate::packages::Packages;
 use crate::tasks::collect::Collector;
@@ -63,6 +67,7 @@ pub struct Lambda {
     runtime_check: Option<RuntimeCheck>,
     db: Db,
     functions: Functions,
+    layers: Layers,
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
@@ -96,6 +101,7 @@ impl Lambda {
             download_secret: options.download_secret,
             runtime_check: options.runtime_check,
             functions: Functions::new(db.clone()),
+            layers: Layers::new(db.clone()),
             db,
             packages: Packages::new(cache),
             collector: Arc::default(),

@@ -82,6 +82,22 @@ pattern! {
     LAYER_VERSION_ARN = r"(arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"
 }
 pattern! {
+    /// A layer by its name or its ARN.
+    LAYER_NAME = r"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"
+}
+pattern! {
+    STATEMENT_ID = r"([a-zA-Z0-9-_]+)"
+}
+pattern! {
+    LAYER_ACTION = r"lambda:GetLayerVersion"
+}
+pattern! {
+    LAYER_PRINCIPAL = r"\d{12}|\*|arn:(aws[a-zA-Z-]*):iam::\d{12}:root"
+}
+pattern! {
+    ORGANIZATION_ID = r"o-[a-z0-9]{10,32}"
+}
+pattern! {
     MASTER_REGION = r"ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}"
 }
 pattern! {

@@ -35,7 +35,7 @@ struct AccountUsage {
 }
 
 pub(super) async fn get_settings(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
-    let usage = account_settings::run(&lambda, &request.caller);
+    let usage = account_settings::run(&lambda, &request.caller).await?;
     let limits = lambda.limits;
     let answer = GetAccountSettingsResponse {
         account_limit: AccountLimit {

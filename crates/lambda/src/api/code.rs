@@ -22,12 +22,20 @@ pub(crate) struct CodeSource {
 impl CodeSource {
     /// Takes the members of `Code`, which stand at the top in UpdateFunctionCode.
     pub(crate) fn take(members: &mut Members<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            image: members.take::<String>("ImageUri")?.is_some_and(|uri| !uri.is_empty()),
+            source_kms_key_arn: members.take("SourceKMSKeyArn")?,
+            ..Self::take_of_layer(members)?
+        })
+    }
+
+    /// Takes the members of a layer version's `Content`.
+    pub(crate) fn take_of_layer(members: &mut Members<'_>) -> Result<Self, Error> {
         let s3 = ["S3Bucket", "S3Key", "S3ObjectVersion"].map(|name| members.take_raw(name).is_some());
         Ok(Self {
             zip: members.take_raw("ZipFile").map(|raw| decode(raw.get())).transpose()?,
             s3: s3.contains(&true),
-            image: members.take::<String>("ImageUri")?.is_some_and(|uri| !uri.is_empty()),
-            source_kms_key_arn: members.take("SourceKMSKeyArn")?,
+            ..Self::default()
         })
     }
 }
@@ -48,7 +56,7 @@ fn decode(json: &str) -> Result<Bytes, Error> {
     STANDARD.decode(text).map(Bytes::from).map_err(|e| wrong(e.to_string()))
 }
 
-const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
+pub(crate) const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
 
 /// Takes and checks `Architectures`; `None` when the client leaves it open.
 pub(crate) fn take_architectures(members: &mut Members<'_>) -> Result<Option<Vec<String>>, Error> {

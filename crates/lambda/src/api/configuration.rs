@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use sha2::{Digest, Sha256};
 
 use crate::api::timestamp;
-use crate::record::{FunctionRecord, Status, Text, Variables};
+use crate::record::{FunctionRecord, LayerUse, Status, Text, Variables};
 use crate::snapshot::{Entry, default_log_group};
 
 /// How much of it an operation shows.
@@ -50,6 +50,15 @@ pub(crate) struct FunctionConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_version_config: Option<RuntimeVersionConfig>,
     logging_config: LoggingConfig,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Layer {
+    arn: String,
+    code_size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,6 +205,7 @@ pub(crate) fn render_record(
         runtime_version_config: (view == View::Whole).then(|| RuntimeVersionConfig {
             runtime_version_arn: arn::runtime_version(&entry.key.region, &runtime_version_id(&config.runtime)),
         }),
+        layers: config.layers.iter().map(Layer::of).collect(),
         logging_config: LoggingConfig {
             log_format: config.logging.format.text(),
             application_log_level: config.logging.application_level.map(Text::text),
@@ -205,8 +215,17 @@ pub(crate) fn render_record(
     }
 }
 
+impl Layer {
+    fn of(used: &LayerUse) -> Self {
+        Self {
+            arn: used.arn.clone(),
+            code_size: used.package.size_bytes,
+        }
+    }
+}
+
 /// Base64 of the hash, as the service writes it.
-fn code_sha256(hex_text: &str) -> String {
+pub(crate) fn code_sha256(hex_text: &str) -> String {
     hex::decode(hex_text).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
 }
 

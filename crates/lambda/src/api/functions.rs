@@ -35,7 +35,7 @@ pub(super) async fn create(lambda: Arc<Lambda>, request: Request) -> Result<Resp
 
 /// Reads a request that may bring a package: a large one off the async threads, where invocations
 /// run.
-async fn parsed<T: Send + 'static>(
+pub(super) async fn parsed<T: Send + 'static>(
     request: Request,
     parse: fn(&Request) -> Result<T, Error>,
 ) -> Result<(Request, T), ApiError> {

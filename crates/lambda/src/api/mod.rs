@@ -7,12 +7,14 @@ mod account;
 mod code_link;
 mod functions;
 mod invoke;
+mod layers;
 mod tags;
 mod timestamp;
 mod unserved;
 
 pub(crate) mod code;
 pub(crate) mod configuration;
+pub(crate) mod layer_policy;
 pub(crate) mod members;
 pub(crate) mod settings;
 
@@ -35,10 +37,6 @@ const BODY_WITH_PACKAGE_MAX: usize = 70_167_211;
 /// Every operation but `Invoke`, which needs the data plane: see [`invoke_route`].
 pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     let state = || Arc::clone(lambda);
-    let with_package = |route: Route| {
-        let name = route.operation;
-        route.with_body_limit(BODY_WITH_PACKAGE_MAX, Oversize::Named(name))
-    };
     let functions = "/2015-03-31/functions";
     let function = "/2015-03-31/functions/{FunctionName}";
     let tags = "/2017-03-31/tags/{Resource}";
@@ -77,8 +75,43 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
             handler(state(), account::get_settings),
         ),
     ];
+    routes.extend(layer_routes(lambda));
     routes.extend(unserved::routes());
     routes
+}
+
+fn layer_routes(lambda: &Arc<Lambda>) -> Vec<Route> {
+    let state = || Arc::clone(lambda);
+    let all = "/2018-10-31/layers";
+    let versions = "/2018-10-31/layers/{LayerName}/versions";
+    let version = "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}";
+    let policy = "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy";
+    let statement = "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}";
+    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    let publish = handler(state(), layers::publish);
+    let add = handler(state(), layer_policy::add);
+    let remove = handler(state(), layer_policy::remove);
+    vec![
+        with_package(change(post.clone(), versions, "PublishLayerVersion", lambda, publish)),
+        read(get.clone(), version, "GetLayerVersion", handler(state(), layers::get)),
+        read(
+            get.clone(),
+            "/2018-10-31/layers?find=LayerVersion",
+            "GetLayerVersionByArn",
+            handler(state(), layers::get_by_arn),
+        ),
+        read(get.clone(), all, "ListLayers", handler(state(), layers::list)),
+        read(get.clone(), versions, "ListLayerVersions", handler(state(), layers::list_versions)),
+        change(delete.clone(), version, "DeleteLayerVersion", lambda, handler(state(), layers::delete)),
+        change(post, policy, "AddLayerVersionPermission", lambda, add),
+        read(get, policy, "GetLayerVersionPolicy", handler(state(), layer_policy::get)),
+        change(delete, statement, "RemoveLayerVersionPermission", lambda, remove),
+    ]
+}
+
+fn with_package(route: Route) -> Route {
+    let name = route.operation;
+    route.with_body_limit(BODY_WITH_PACKAGE_MAX, Oversize::Named(name))
 }
 
 /// `Invoke`, which runs functions through the data plane.

@@ -29,7 +29,8 @@ pub(crate) struct Settings {
     pub(crate) snap_start: Option<String>,
     pub(crate) kms_key_arn: Option<String>,
     pub(crate) dead_letter_arn: Option<String>,
-    pub(crate) layers: Vec<String>,
+    /// An empty list takes all away.
+    pub(crate) layers: Option<Vec<String>>,
     pub(crate) vpc: VpcConfig,
     pub(crate) file_systems: usize,
     pub(crate) image_config: Map<String, Value>,
@@ -113,7 +114,7 @@ impl Settings {
             snap_start: members.take::<SnapStart>("SnapStart")?.and_then(|snap_start| snap_start.apply_on),
             kms_key_arn: members.take("KMSKeyArn")?,
             dead_letter_arn: members.take::<DeadLetterConfig>("DeadLetterConfig")?.and_then(|d| d.target_arn),
-            layers: members.take("Layers")?.unwrap_or_default(),
+            layers: members.take("Layers")?,
             vpc: members.take("VpcConfig")?.unwrap_or_default(),
             file_systems: file_systems.map_or(0, |list| list.len()),
             image_config: members.take("ImageConfig")?.unwrap_or_default(),
@@ -199,8 +200,10 @@ impl Settings {
             ANY_ARN.check(violations, "deadLetterConfig.targetArn", arn);
         }
         let good = |arn: &str| (1..=2_048).contains(&arn.len()) && LAYER_VERSION_ARN.matches(arn);
-        let constraints = item_constraints(2_048, 1, &LAYER_VERSION_ARN);
-        violations.items("layers", &self.layers, &constraints, self.layers.iter().all(|arn| good(arn)));
+        if let Some(layers) = &self.layers {
+            let constraints = item_constraints(2_048, 1, &LAYER_VERSION_ARN);
+            violations.items("layers", layers, &constraints, layers.iter().all(|arn| good(arn)));
+        }
     }
 
     fn check_vpc(&self, violations: &mut Violations) {

@@ -86,19 +86,6 @@ const OPERATIONS: &[(Method, &str, &str)] = &[
     (GET, "/2021-10-31/functions/{FunctionName}/urls", "ListFunctionUrlConfigs"),
     (GET, "/2015-03-31/functions/{FunctionName}/versions", "ListVersionsByFunction"),
     (POST, "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion"),
-    (GET, "/2018-10-31/layers", "ListLayers"),
-    (GET, "/2018-10-31/layers/{LayerName}/versions", "ListLayerVersions"),
-    (POST, "/2018-10-31/layers/{LayerName}/versions", "PublishLayerVersion"),
-    (DELETE, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "DeleteLayerVersion"),
-    (GET, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", "GetLayerVersion"),
-    (GET, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "GetLayerVersionPolicy"),
-    (POST, "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy", "AddLayerVersionPermission"),
-    (
-        DELETE,
-        "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
-        "RemoveLayerVersionPermission",
-    ),
-    (GET, "/2018-10-31/layers?find=LayerVersion", "GetLayerVersionByArn"),
 ];
 
 pub(super) fn routes() -> impl Iterator<Item = Route> {

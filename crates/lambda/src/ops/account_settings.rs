@@ -3,6 +3,8 @@
 use hearth_wire::Caller;
 
 use crate::Lambda;
+use crate::error::Error;
+use crate::ops::code;
 
 /// What the caller's account has used in the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +15,13 @@ pub(crate) struct Usage {
     pub(crate) reserved: u32,
 }
 
-pub(crate) fn run(lambda: &Lambda, caller: &Caller) -> Usage {
+pub(crate) async fn run(lambda: &Lambda, caller: &Caller) -> Result<Usage, Error> {
     let entries = lambda.functions.snapshot.page(&caller.account, &caller.region, None, usize::MAX);
-    Usage {
-        code_bytes: entries.iter().map(|entry| entry.record.latest.config.package.size_bytes).sum(),
+    let of_functions: u64 = entries.iter().map(|entry| entry.record.latest.config.package.size_bytes).sum();
+    let of_layers = code::layer_bytes(lambda, &caller.account, &caller.region).await?;
+    Ok(Usage {
+        code_bytes: of_functions.saturating_add(of_layers),
         functions: entries.len() as u64,
         reserved: entries.iter().filter_map(|entry| entry.record.reserved_concurrency).sum(),
-    }
+    })
 }

@@ -1,5 +1,5 @@
 //! What AWS offers and Hearth cannot honour yet is refused by name, never accepted and ignored.
-//! Forms that ask for nothing (`Layers: []`, an empty `VpcConfig`) are accepted as on AWS.
+//! Forms that ask for nothing (`KMSKeyArn: ""`, an empty `VpcConfig`) are accepted as on AWS.
 
 use hearth_model::Architecture;
 
@@ -16,9 +16,6 @@ fn refuse<T>(member: &'static str, hint: impl Into<String>) -> Result<T, Error> 
 pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
     let is_given = |value: &Option<Vec<String>>| value.as_ref().is_some_and(|list| !list.is_empty());
     let vpc = &settings.vpc;
-    if !settings.layers.is_empty() {
-        return refuse("Layers", "put the layer's files into the deployment package");
-    }
     if is_given(&vpc.subnet_ids) || is_given(&vpc.security_group_ids) || vpc.ipv6_allowed_for_dual_stack == Some(true) {
         return refuse("VpcConfig", "leave out subnets and security groups");
     }

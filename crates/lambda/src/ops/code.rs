@@ -8,6 +8,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::Lambda;
 use crate::api::code::CodeSource;
+use crate::db::layers::LayerScope;
 use crate::error::Error;
 use crate::package::{self, PackageError};
 use crate::record::{Config, Package};
@@ -24,11 +25,11 @@ pub(crate) struct Held {
     _lease: OwnedRwLockReadGuard<()>,
 }
 
-/// The zip that a request brings.
+/// The zip that a request brings. `of` is `function` or `layer`: the text for the latter is unverified.
 ///
 /// # Errors
 /// No source, more than one, or one that is not available.
-pub(crate) fn zip_of(source: &CodeSource) -> Result<Bytes, Error> {
+pub(crate) fn zip_of(source: &CodeSource, of: &str) -> Result<Bytes, Error> {
     let unavailable = |member, hint: &str| Error::NotAvailable {
         member,
         hint: hint.to_owned(),
@@ -44,7 +45,7 @@ pub(crate) fn zip_of(source: &CodeSource) -> Result<Bytes, Error> {
     if source.source_kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
         return Err(unavailable("SourceKMSKeyArn", "leave it out"));
     }
-    let missing = || Error::InvalidParameter("Please provide a source for function code.".to_owned());
+    let missing = || Error::InvalidParameter(format!("Please provide a source for {of} code."));
     let zip = source.zip.clone().ok_or_else(missing)?;
     if zip.len() as u64 > ZIPPED_MAX {
         return Err(Error::ZipTooLarge { limit: ZIPPED_MAX });
@@ -72,7 +73,7 @@ pub(crate) async fn store(lambda: &Lambda, zip: Bytes) -> Result<Held, Error> {
 
 /// # Errors
 /// [`Error::CodeStorageExceeded`] when the account's packages and `more` bytes exceed its limit.
-pub(crate) fn check_storage(
+pub(crate) async fn check_storage(
     lambda: &Lambda,
     account: &AccountId,
     region: &Region,
@@ -83,7 +84,14 @@ pub(crate) fn check_storage(
     let functions = lambda.functions.snapshot.page(account, region, None, usize::MAX);
     let others = functions.iter().filter(|entry| Some(&entry.key) != replaced);
     let used: u64 = others.map(|entry| entry.record.latest.config.package.size_bytes).sum();
+    let used = used.saturating_add(layer_bytes(lambda, account, region).await?);
     if used.saturating_add(more) > limit { Err(Error::CodeStorageExceeded { limit }) } else { Ok(()) }
+}
+
+/// Zipped bytes of all layer versions: each counts, also where two have the same contents.
+pub(crate) async fn layer_bytes(lambda: &Lambda, account: &AccountId, region: &Region) -> Result<u64, Error> {
+    let versions = lambda.db.layer_versions(LayerScope::Region(account, region)).await?;
+    Ok(versions.iter().map(|version| version.record.package.size_bytes).sum())
 }
 
 /// A configuration's files, unpacked if they are not yet.

@@ -10,7 +10,7 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, code, settings, tags};
+use crate::ops::{availability, code, function_layers, settings, tags};
 use crate::record::{Config, FORM, FunctionRecord, Latest, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -50,18 +50,21 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     settings::check(&wish.settings)?;
     let architecture = availability::check_architecture(wish.architecture, lambda.host_architecture)?;
     tags::check(&wish.tags)?;
-    let zip = code::zip_of(&wish.code)?;
+    let layers = function_layers::resolve(lambda, caller, wish.settings.layers.as_deref().unwrap_or_default()).await?;
+    let zip = code::zip_of(&wish.code, "function")?;
     if lambda.functions.get(&target.key).is_some() {
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
-    code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64)?;
+    code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64).await?;
     // Merged before the package is looked at, so that a contradiction costs no unzipping.
     let draft = settings::merge(&target.key.name, &defaults(architecture), &wish.settings)?;
     let held = code::store(lambda, zip).await?;
     let config = Config {
         package: held.package.clone(),
+        layers,
         ..draft
     };
+    function_layers::check_sizes(&config)?;
     settings::warn_of_runtime(lambda, &target.key.name, &config.runtime);
     let record = FunctionRecord {
         v: FORM,

@@ -8,7 +8,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
-use crate::ops::{availability, code, update};
+use crate::ops::{availability, code, function_layers, update};
 use crate::record::{Config, FunctionRecord, Package};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -52,20 +52,20 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
         Some(wanted) => availability::check_architecture(Some(wanted), lambda.host_architecture)?,
         None => entry.record.latest.config.architecture,
     };
-    let zip = code::zip_of(&wish.code)?;
+    let zip = code::zip_of(&wish.code, "function")?;
     update::check(&entry, wish.revision_id.as_deref())?;
     let key = &target.key;
-    code::check_storage(lambda, &key.account, &key.region, Some(key), zip.len() as u64)?;
+    code::check_storage(lambda, &key.account, &key.region, Some(key), zip.len() as u64).await?;
     if wish.dry_run {
         let package = code::inspect(zip).await?;
         let mut record = entry.record.clone();
-        record.latest.config = with_code(&record.latest.config, package, architecture);
+        record.latest.config = with_code(&record.latest.config, package, architecture)?;
         return Ok(Updated::WouldBe(entry, Box::new(record)));
     }
     let held = code::store(lambda, zip).await?;
     let edit = |entry: &Entry| {
         update::check(entry, wish.revision_id.as_deref())?;
-        let config = with_code(&entry.record.latest.config, held.package.clone(), architecture);
+        let config = with_code(&entry.record.latest.config, held.package.clone(), architecture)?;
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
     let changed = lambda.functions.change(key, None, || target.not_found(), edit).await;
@@ -74,11 +74,13 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
     changed.map(Updated::Done)
 }
 
-fn with_code(before: &Config, package: Package, architecture: Architecture) -> Config {
-    Config {
+fn with_code(before: &Config, package: Package, architecture: Architecture) -> Result<Config, Error> {
+    let config = Config {
         serial: before.serial + 1,
         package,
         architecture,
         ..before.clone()
-    }
+    };
+    function_layers::check_sizes(&config)?;
+    Ok(config)
 }

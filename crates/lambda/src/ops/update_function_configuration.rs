@@ -7,7 +7,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{settings, update};
+use crate::ops::{function_layers, settings, update};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -32,9 +32,17 @@ pub(crate) async fn run(
         return Err(target.not_found());
     }
     settings::check(&wish.settings)?;
+    let layers = match &wish.settings.layers {
+        Some(arns) => Some(function_layers::resolve(lambda, caller, arns).await?),
+        None => None,
+    };
     let edit = |entry: &Entry| {
         update::check(entry, wish.revision_id.as_deref())?;
-        let config = settings::merge(&target.key.name, &entry.record.latest.config, &wish.settings)?;
+        let mut config = settings::merge(&target.key.name, &entry.record.latest.config, &wish.settings)?;
+        if let Some(layers) = &layers {
+            config.layers.clone_from(layers);
+            function_layers::check_sizes(&config)?;
+        }
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
     let changed = lambda.functions.change(&target.key, None, || target.not_found(), edit).await;

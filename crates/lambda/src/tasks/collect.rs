@@ -1,4 +1,4 @@
-//! Removes packages and unpacked trees that no function refers to.
+//! Removes packages that no function and no layer refers to, and unpacked trees that no function needs.
 //!
 //! A reconciler: it looks at what is there, on a nudge and on a timer, and may be stopped anywhere.
 //! Trees go at once, or when the last environment lets go of them. A stored package goes when
@@ -14,6 +14,7 @@ use hearth_store::StoreError;
 use tokio::sync::Notify;
 
 use crate::Lambda;
+use crate::db::layers::LayerScope;
 
 /// From a nudge to the look, so that a hundred deletions cost one.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -75,12 +76,13 @@ pub(crate) enum Remaining {
 pub(crate) type Unreferenced = HashMap<String, i64>;
 
 pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreferenced) -> Result<Remaining, StoreError> {
-    let referenced = lambda.functions.snapshot.packages();
+    let mut referenced = lambda.functions.snapshot.packages();
+    referenced.extend(of_layers(lambda).await?);
     let now_ms = lambda.clock.now_ms();
     let stored = lambda.db.list_packages().await?;
     let lonely: HashSet<_> = stored.into_iter().filter(|hash| !referenced.contains(hash)).collect();
     unreferenced.retain(|hash, _| lonely.contains(hash));
-    // A function that cannot be read may refer to any of them.
+    // A function or layer that cannot be read may refer to any of them.
     let lonely = if lambda.db.has_unread() { HashSet::new() } else { lonely };
     for hash in lonely {
         let since_ms = *unreferenced.entry(hash.clone()).or_insert(now_ms);
@@ -96,11 +98,18 @@ pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreference
 /// Looks again with the package's stripe held: an upload may have come in between.
 async fn delete(lambda: &Lambda, sha256_hex: &str) -> Result<(), StoreError> {
     let _exclusive = lambda.packages.exclusive(sha256_hex).await;
-    if !lambda.functions.snapshot.refers_to(sha256_hex) {
+    let is_used = lambda.functions.snapshot.refers_to(sha256_hex) || of_layers(lambda).await?.contains(sha256_hex);
+    if !is_used && !lambda.db.has_unread() {
         lambda.db.delete_package(sha256_hex).await?;
         tracing::debug!(sha256_hex, "an unused package was deleted");
     }
     Ok(())
+}
+
+/// The hashes of all packages that layer versions refer to.
+async fn of_layers(lambda: &Lambda) -> Result<HashSet<String>, StoreError> {
+    let versions = lambda.db.layer_versions(LayerScope::Everyone).await?;
+    Ok(versions.into_iter().map(|version| version.record.package.sha256_hex).collect())
 }
 
 /// A function that begins to refer to a tree meanwhile finds it, or unpacks it again.

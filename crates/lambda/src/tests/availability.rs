@@ -7,13 +7,11 @@ use super::*;
 async fn what_hearth_does_not_have_yet_is_refused_by_name() {
     let world = World::new().await;
     world.make("f").await;
-    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:l:1";
     let queue = "arn:aws:sqs:us-east-1:123456789012:q";
     let key = "arn:aws:kms:us-east-1:123456789012:key/k";
     let unavailable = |member: &str, hint: &str| format!("{member} is not available in Hearth yet: {hint}");
     let efs = json!([{"Arn": "a", "LocalMountPath": "/mnt/a"}]);
     let shared = [
-        (json!({"Layers": [layer]}), "Layers", "put the layer's files into the deployment package"),
         (json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}), "VpcConfig", "leave out subnets and security groups"),
         (json!({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}), "VpcConfig", "leave out subnets and security groups"),
         (json!({"VpcConfig": {"Ipv6AllowedForDualStack": true}}), "VpcConfig", "leave out subnets and security groups"),

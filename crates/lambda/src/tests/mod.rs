@@ -6,6 +6,7 @@ mod case;
 mod constraints;
 mod faults;
 mod invoke;
+mod layers;
 mod lifecycle;
 mod refusals;
 mod restart;

@@ -194,7 +194,9 @@ async fn errors_have_their_keys() {
             MessageKey::Upper,
             Fault::Unsaid,
         ),
-        ("GET", "/2018-10-31/layers", Value::Null, MessageKey::Lower, Fault::Service),
+        ("GET", "/2015-03-31/event-source-mappings", Value::Null, MessageKey::Lower, Fault::Service),
+        ("GET", "/2018-10-31/layers/l/versions/1", Value::Null, MessageKey::Upper, Fault::User),
+        ("GET", "/2018-10-31/layers/l/versions/0", Value::Null, MessageKey::Lower, Fault::User),
     ] {
         let error = world.call(method, uri, body).await.unwrap_err();
         assert_eq!((error.key, error.fault), (key, fault), "{method} {uri}: {error:?}");
@@ -206,8 +208,6 @@ async fn operations_that_are_not_served_say_so_by_name() {
     let world = World::new().await;
     for (method, uri, operation) in [
         ("POST", "/2015-03-31/functions/f/versions", "PublishVersion"),
-        ("GET", "/2018-10-31/layers", "ListLayers"),
-        ("GET", "/2018-10-31/layers?find=LayerVersion&Arn=a", "GetLayerVersionByArn"),
         ("GET", "/2019-09-30/functions/f/provisioned-concurrency?List=ALL", "ListProvisionedConcurrencyConfigs"),
         ("GET", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1", "GetProvisionedConcurrencyConfig"),
         ("POST", "/2015-03-31/event-source-mappings/", "CreateEventSourceMapping"),
