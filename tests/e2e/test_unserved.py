@@ -8,10 +8,14 @@ from harness.functions import unique
 from harness.model_check import Checker
 
 LAMBDA = {
-    "AddLayerVersionPermission", "DeleteLayerVersion", "GetLayerVersion", "GetLayerVersionByArn", "GetLayerVersionPolicy",
-    "ListLayerVersions", "ListLayers", "PublishLayerVersion", "RemoveLayerVersionPermission",
-    "CreateFunction", "DeleteFunction", "GetAccountSettings", "GetFunction", "GetFunctionConfiguration", "Invoke",
-    "ListFunctions", "ListTags", "TagResource", "UntagResource", "UpdateFunctionCode", "UpdateFunctionConfiguration",
+    "AddLayerVersionPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
+    "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
+    "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
+    "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetProvisionedConcurrencyConfig", "Invoke", "ListAliases",
+    "ListFunctions", "ListLayerVersions", "ListLayers", "ListProvisionedConcurrencyConfigs", "ListTags",
+    "ListVersionsByFunction", "PublishLayerVersion", "PublishVersion", "PutFunctionConcurrency",
+    "PutProvisionedConcurrencyConfig", "RemoveLayerVersionPermission", "TagResource", "UntagResource", "UpdateAlias",
+    "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }
 LOGS = {"DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"}
 SERVED = {"lambda": LAMBDA, "logs": LOGS}

@@ -4,6 +4,7 @@
 //! Sources: fact sheet "Lambda control-plane API", sections 1.1 (codes, key case, `Type`), 2.1 and
 //! 3.4 (texts).
 
+use hearth_model::SnapshotError;
 use hearth_store::StoreError;
 use hearth_wire::{ApiError, Fault, MessageKey};
 use http::StatusCode;
@@ -32,6 +33,21 @@ pub enum Error {
     /// Another kind of resource; the text is the answer's.
     #[error("{0}")]
     ResourceNotFound(String),
+    /// An alias-specific operation on an alias that is not there.
+    #[error("alias not found: {arn}")]
+    AliasNotFound { arn: String },
+    /// The state of things does not admit the change; the text is the answer's.
+    #[error("{0}")]
+    Conflict(String),
+    /// A limit on concurrency; the text is the answer's.
+    #[error("{0}")]
+    ConcurrencyLimit(String),
+    /// An alias of `$LATEST` and of another version.
+    #[error("expected published versions alone in an alias of two")]
+    LatestInSplit,
+    /// Nothing is provisioned for what was asked for.
+    #[error("no provisioned concurrency")]
+    NothingProvisioned,
     #[error("expected a function of region {here}, found one of {asked}")]
     OtherRegion { asked: String, here: String },
     /// Creating in a foreign account.
@@ -76,6 +92,9 @@ pub enum Error {
     /// The link to a package has run out or was altered.
     #[error("{0}")]
     BadLink(&'static str),
+    /// A version's init failed ahead of time.
+    #[error(transparent)]
+    Snapshot(SnapshotError),
     #[error(transparent)]
     Package(#[from] PackageError),
     #[error(transparent)]
@@ -97,6 +116,22 @@ impl From<Error> for ApiError {
             Error::InvalidParameter(text) => user(bad, "InvalidParameterValueException", text),
             Error::FunctionNotFound { arn } => not_found(format!("Function not found: {arn}")),
             Error::ResourceNotFound(text) => not_found(text),
+            Error::AliasNotFound { arn } => not_found(format!("Cannot find alias arn: {arn}")),
+            Error::Conflict(text) => conflict(text),
+            // Recorded without `Type`.
+            Error::ConcurrencyLimit(text) => user(bad, "InvalidParameterValueException", text).untyped(),
+            // Recorded without `Type`, too.
+            Error::LatestInSplit => user(
+                bad,
+                "InvalidParameterValueException",
+                "$LATEST is not supported for an alias pointing to more than 1 version",
+            )
+            .untyped(),
+            Error::NothingProvisioned => user(
+                StatusCode::NOT_FOUND,
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found for this function",
+            ),
             Error::OtherRegion { asked, here } => {
                 not_found(format!("Functions from '{asked}' are not reachable in this region ('{here}')"))
             }
@@ -162,6 +197,8 @@ impl From<Error> for ApiError {
             },
             Error::Package(cause) => Self::internal(cause.to_string()),
             Error::Store(cause) => Self::internal(cause.to_string()),
+            // Told in a version's state; no operation answers with it.
+            Error::Snapshot(cause) => Self::internal(cause.to_string()),
         }
     }
 }

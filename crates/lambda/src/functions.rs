@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use hearth_core::Random;
 use hearth_model::{CatalogObserver, FunctionKey};
 use hearth_store::StoreError;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::db::{Db, Precondition};
+use crate::db::{Before, Db};
 use crate::error::Error;
 use crate::record::FunctionRecord;
 use crate::snapshot::{Entry, Files, Snapshot};
@@ -29,10 +30,10 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new(db: Db) -> Self {
+    pub(crate) fn new(db: Db, random: Random) -> Self {
         Self {
             db,
-            snapshot: Arc::new(Snapshot::new()),
+            snapshot: Arc::new(Snapshot::new(random)),
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             observers: RwLock::default(),
         }
@@ -49,7 +50,7 @@ impl Functions {
     /// Reads all functions from the store; the entries as they stand.
     pub(crate) async fn load(&self) -> Result<Vec<Arc<Entry>>, StoreError> {
         let stored = self.db.load().await?;
-        Ok(stored.into_iter().map(|s| self.snapshot.put(&s.key, s.record, s.version, None)).collect())
+        Ok(stored.into_iter().map(|s| self.snapshot.put(&s.key, s.record, s.version, &[])).collect())
     }
 
     /// Makes a function. Of two at the same time, one succeeds.
@@ -59,8 +60,8 @@ impl Functions {
         if self.get(key).is_some() {
             return Err(exists());
         }
-        match self.db.put(key, &record, Precondition::Absent).await {
-            Ok(version) => Ok(self.publish(key, record, version, None)),
+        match self.db.put(key, &record, Before::Absent).await {
+            Ok(version) => Ok(self.publish(key, record, version, &[])),
             Err(StoreError::Conflict { .. }) => {
                 self.read_anew(key).await?;
                 Err(exists())
@@ -70,11 +71,12 @@ impl Functions {
     }
 
     /// Changes a function. `edit` sees it as it stands and gives what it is to be, or a refusal; it
-    /// may be asked again. `files` are those of the configuration that then serves, if at hand.
+    /// may be asked again. What it gives unchanged is not written. `files` are at hand,
+    /// and what then serves may want them.
     pub(crate) async fn change(
         &self,
         key: &FunctionKey,
-        files: Option<Files>,
+        files: &[Files],
         absent: impl Fn() -> Error,
         edit: impl Fn(&Entry) -> Result<FunctionRecord, Error>,
     ) -> Result<Arc<Entry>, Error> {
@@ -85,7 +87,10 @@ impl Functions {
                 return Err(absent());
             };
             let record = edit(&entry)?;
-            match self.db.put(key, &record, Precondition::Version(entry.version)).await {
+            if record == entry.record {
+                return Ok(entry);
+            }
+            match self.db.put(key, &record, Before::Stored(entry.version, &entry.record)).await {
                 Ok(version) => return Ok(self.publish(key, record, version, files)),
                 Err(StoreError::Conflict { .. }) => drop(self.read_anew(key).await?),
                 Err(cause) => return Err(self.after_failure(key, cause).await),
@@ -103,7 +108,7 @@ impl Functions {
             let Some(entry) = self.get(key) else {
                 return Err(absent());
             };
-            match self.db.delete(key, entry.version).await {
+            match self.db.delete(key, &entry.record, entry.version).await {
                 Ok(()) => {
                     self.snapshot.remove(key);
                     self.tell(key);
@@ -117,11 +122,11 @@ impl Functions {
         Err(Error::UpdateInProgress { arn })
     }
 
-    /// Gives a function that serves without a spec its files.
-    pub(crate) async fn supply_files(&self, key: &FunctionKey, files: Files) {
+    /// Gives a function that lacks files what it lacks.
+    pub(crate) async fn supply_files(&self, key: &FunctionKey, files: &[Files]) {
         let _turn = self.lock(key).await;
         if let Some(entry) = self.get(key).filter(|entry| entry.lacks_code()) {
-            self.publish(key, entry.record.clone(), entry.version, Some(files));
+            self.publish(key, entry.record.clone(), entry.version, files);
         }
     }
 
@@ -134,7 +139,7 @@ impl Functions {
     async fn read_anew(&self, key: &FunctionKey) -> Result<Option<Arc<Entry>>, Error> {
         match self.db.get(key).await? {
             Some(stored) if self.get(key).is_some_and(|entry| entry.version == stored.version) => Ok(None),
-            Some(stored) => Ok(Some(self.publish(key, stored.record, stored.version, None))),
+            Some(stored) => Ok(Some(self.publish(key, stored.record, stored.version, &[]))),
             None => {
                 if self.get(key).is_some() {
                     self.snapshot.remove(key);
@@ -153,7 +158,7 @@ impl Functions {
         cause.into()
     }
 
-    fn publish(&self, key: &FunctionKey, record: FunctionRecord, version: u64, files: Option<Files>) -> Arc<Entry> {
+    fn publish(&self, key: &FunctionKey, record: FunctionRecord, version: u64, files: &[Files]) -> Arc<Entry> {
         let entry = self.snapshot.put(key, record, version, files);
         self.tell(key);
         entry

@@ -21,6 +21,7 @@ mod ops;
 mod options;
 mod packages;
 mod pattern;
+mod preparation;
 mod record;
 mod snapshot;
 mod target;
@@ -29,7 +30,7 @@ mod tasks;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, Invoke};
+use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, Invoke, Preparation};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
 use hearth_wire::server::LocalRoute;
@@ -43,6 +44,8 @@ use crate::functions::Functions;
 use crate::layers::Layers;
 use crate::package::{CodeCache, PackageError};
 use crate::packages::Packages;
+use crate::preparation::Joint;
+use crate::tasks::activation::Making;
 use crate::tasks::collect::Collector;
 use crate::tasks::{activation, collect, follow};
 
@@ -71,6 +74,10 @@ pub struct Lambda {
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
+    making: Making,
+    preparation: Joint,
+    /// Held while concurrency of the accounts is given out.
+    concurrency_turn: tokio::sync::Mutex<()>,
 }
 
 /// Why the control plane did not start.
@@ -93,19 +100,22 @@ impl Lambda {
         let db = Db::new(options.documents, options.blobs);
         let lambda = Arc::new(Self {
             clock: options.clock,
-            random: options.random,
+            random: options.random.clone(),
             tasks: options.tasks,
             shutdown: options.shutdown,
             limits: options.limits,
             host_architecture: options.host_architecture,
             download_secret: options.download_secret,
             runtime_check: options.runtime_check,
-            functions: Functions::new(db.clone()),
+            functions: Functions::new(db.clone(), options.random.clone()),
             layers: Layers::new(db.clone()),
             db,
             packages: Packages::new(cache),
             collector: Arc::default(),
             unpacking: Semaphore::new(UNPACKING),
+            making: Making::default(),
+            preparation: Joint::default(),
+            concurrency_turn: tokio::sync::Mutex::default(),
         });
         let watch = lambda.db.watch();
         lambda.load().await?;
@@ -138,17 +148,20 @@ impl Lambda {
         self.functions.observe(observer);
     }
 
+    /// Has `preparation` initialise what is to be ahead of demand. Until then SnapStart and
+    /// provisioned concurrency are refused, and versions whose snapshot is to be made wait.
+    pub fn prepare_with(&self, preparation: Arc<dyn Preparation>) {
+        self.preparation.join(preparation);
+    }
+
     async fn load(self: &Arc<Self>) -> Result<(), OpenError> {
         for entry in self.functions.load().await? {
-            if let Some(config) = entry.record.serving()
-                && let Some(files) = self.packages.find(config).await?
-            {
-                self.functions.supply_files(&entry.key, files).await;
+            let mut found = Vec::new();
+            for config in entry.lacking() {
+                found.extend(self.packages.find(config).await?);
             }
-            let now = self.functions.get(&entry.key);
-            if now.is_some_and(|entry| entry.lacks_code() || entry.record.is_in_transition()) {
-                activation::start(self, &entry.key);
-            }
+            self.functions.supply_files(&entry.key, &found).await;
+            activation::start_if_needed(self, &entry.key);
         }
         Ok(())
     }

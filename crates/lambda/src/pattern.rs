@@ -57,6 +57,15 @@ pattern! {
     QUALIFIER = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 }
 pattern! {
+    /// A version as aliases name theirs.
+    VERSION = r"(\$LATEST(\.PUBLISHED)?|[0-9]+)"
+}
+pattern! {
+    ADDITIONAL_VERSION = r"[0-9]+"
+}
+/// Printed only: `regex_lite` does not look ahead.
+pub(crate) const ALIAS_NAME: &str = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)";
+pattern! {
     ROLE = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 }
 pattern! {
@@ -114,6 +123,8 @@ mod tests {
             &NAME_TO_READ,
             &NAME_TO_WRITE,
             &QUALIFIER,
+            &VERSION,
+            &ADDITIONAL_VERSION,
             &ROLE,
             &HANDLER,
             &ENVIRONMENT_KEY,

@@ -1,12 +1,18 @@
 //! A function as it is stored and held in memory: our own form, not AWS's.
 //!
+//! It is stored as a head and, beside it, a document for each published version and each alias;
+//! `db` takes it apart and puts it together. In memory it is one value, and cheap to copy.
+//!
 //! Forms are read by older-or-newer rules: a field keeps its meaning for ever, a new field has a
 //! default, and what a newer Hearth added is carried along by an older one.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use hearth_model::{Architecture, LogFormat, LogLevel};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hearth_model::{Architecture, LogFormat, LogLevel, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::package::layers_key;
@@ -14,7 +20,7 @@ use crate::package::layers_key;
 /// The form written today.
 pub(crate) const FORM: u32 = 1;
 
-/// What is stored of a function as a whole, with its `$LATEST`.
+/// A function as a whole. What is not marked as skipped is its head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FunctionRecord {
     /// The form it was written in.
@@ -26,19 +32,85 @@ pub(crate) struct FunctionRecord {
     /// Reserved concurrency; absent when the function shares the account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reserved_concurrency: Option<u32>,
-    pub(crate) latest: Latest,
+    pub(crate) latest: Edition,
     /// What serves invocations while `latest` is not ready: the configuration before the update
     /// that is under way, or that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Config>,
+    /// The highest version number given out; never used again, whatever is deleted. 0 for none.
+    #[serde(default)]
+    pub(crate) versions_made: u64,
+    /// Provisioned concurrency by qualifier: a version's number or an alias' name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) provisioned: BTreeMap<String, ProvisionedRecord>,
+    /// Published versions by number; each a document of its own.
+    #[serde(skip)]
+    pub(crate) versions: Arc<BTreeMap<u64, Arc<VersionRecord>>>,
+    /// Aliases by name; each a document of its own.
+    #[serde(skip)]
+    pub(crate) aliases: Arc<BTreeMap<String, Arc<AliasRecord>>>,
     /// Members of newer forms.
     #[serde(flatten)]
     pub(crate) newer: serde_json::Map<String, serde_json::Value>,
 }
 
-/// `$LATEST`.
+/// A published version. Its configuration never changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Latest {
+pub(crate) struct VersionRecord {
+    /// The form it was written in.
+    pub(crate) v: u32,
+    /// The function's; a version that a deletion left behind is nobody's.
+    pub(crate) incarnation: String,
+    pub(crate) edition: Edition,
+    /// The description of `$LATEST` when this version was published: publishing again is no change
+    /// while that stays, whatever description the version itself was given.
+    #[serde(default)]
+    pub(crate) description_of_latest: String,
+    /// Members of newer forms.
+    #[serde(flatten)]
+    pub(crate) newer: serde_json::Map<String, serde_json::Value>,
+}
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AliasRecord {
+    /// The form it was written in.
+    pub(crate) v: u32,
+    /// The function's, as in [`VersionRecord`].
+    pub(crate) incarnation: String,
+    /// `None` is `$LATEST`.
+    pub(crate) version: Option<u64>,
+    #[serde(default)]
+    pub(crate) description: String,
+    /// A second version and its share of the invocations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) additional: Option<AdditionalVersion>,
+    /// A UUID.
+    pub(crate) revision_id: String,
+    /// Members of newer forms.
+    #[serde(flatten)]
+    pub(crate) newer: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where a part of an alias' invocations goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AdditionalVersion {
+    pub(crate) version: u64,
+    /// 0 to 1.
+    pub(crate) weight: f64,
+}
+
+/// Environments that are kept initialised for a version or for what an alias points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProvisionedRecord {
+    pub(crate) environments: u32,
+    /// Unix milliseconds of the last change by a client.
+    pub(crate) modified_ms: i64,
+}
+
+/// Code and configuration of `$LATEST` or of a version, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Edition {
     pub(crate) config: Config,
     /// A UUID.
     pub(crate) revision_id: String,
@@ -88,6 +160,9 @@ pub(crate) struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<Variables>,
     pub(crate) logging: LoggingSettings,
+    /// Versions published of this start from a snapshot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) snap_start: bool,
     pub(crate) package: Package,
     /// In the order in which they go over each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -152,6 +227,13 @@ pub(crate) struct Package {
     pub(crate) unzipped_bytes: u64,
 }
 
+impl Package {
+    /// The hash in base64, as the service writes it.
+    pub(crate) fn code_sha256(&self) -> String {
+        hex::decode(&self.sha256_hex).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
+    }
+}
+
 impl Config {
     /// Every package that must be kept for it.
     pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
@@ -163,16 +245,45 @@ impl Config {
         let hashes: Vec<&str> = self.layers.iter().map(|layer| layer.package.sha256_hex.as_str()).collect();
         (!hashes.is_empty()).then(|| layers_key(&hashes))
     }
+
+    /// True when nothing that a client can set differs, the description left aside.
+    pub(crate) fn is_same_but_for_description(&self, other: &Self) -> bool {
+        let of = |config: &Self| Self {
+            serial: 0,
+            description: String::new(),
+            // What was stored long ago does not know this of itself.
+            package: Package {
+                unzipped_bytes: 0,
+                ..config.package.clone()
+            },
+            ..config.clone()
+        };
+        of(self) == of(other)
+    }
 }
 
 impl FunctionRecord {
-    /// What answers invocations now; `None` when nothing can.
+    /// What answers invocations of `$LATEST` now; `None` when nothing can.
     pub(crate) fn serving(&self) -> Option<&Config> {
         match self.latest.status {
             Status::Active => Some(&self.latest.config),
             Status::Updating | Status::UpdateFailed(_) => self.previous.as_ref(),
             Status::Creating | Status::CreationFailed(_) => None,
         }
+    }
+
+    /// `$LATEST` or a published version.
+    pub(crate) fn edition(&self, version: Version) -> Option<&Edition> {
+        match version {
+            Version::Latest => Some(&self.latest),
+            Version::Number(number) => self.versions.get(&number).map(|version| &version.edition),
+        }
+    }
+
+    /// Every version, `$LATEST` first and then by number.
+    pub(crate) fn editions(&self) -> impl Iterator<Item = (Version, &Edition)> {
+        let published = self.versions.iter().map(|(number, version)| (Version::Number(*number), &version.edition));
+        std::iter::once((Version::Latest, &self.latest)).chain(published)
     }
 
     /// Every package that must be kept for it.
@@ -182,12 +293,58 @@ impl FunctionRecord {
 
     /// Every configuration that serves or may serve.
     pub(crate) fn configs(&self) -> impl Iterator<Item = &Config> {
-        std::iter::once(&self.latest.config).chain(&self.previous)
+        self.editions().map(|(_, edition)| &edition.config).chain(&self.previous)
     }
 
-    /// True while a change waits for its activation.
+    /// Bytes of the packages of `$LATEST` and of every version, as the account's usage counts them.
+    pub(crate) fn code_bytes(&self) -> u64 {
+        self.editions().map(|(_, edition)| edition.config.package.size_bytes).sum()
+    }
+
+    /// True while a change waits for its activation, of a version too.
     pub(crate) fn is_in_transition(&self) -> bool {
-        matches!(self.latest.status, Status::Creating | Status::Updating)
+        self.editions().any(|(_, edition)| matches!(edition.status, Status::Creating | Status::Updating))
+    }
+
+    /// Puts a version in its place.
+    pub(crate) fn put_version(&mut self, number: u64, version: VersionRecord) {
+        Arc::make_mut(&mut self.versions).insert(number, Arc::new(version));
+    }
+
+    /// Changes a version that is there.
+    pub(crate) fn edit_version(&mut self, number: u64, edit: impl FnOnce(&mut VersionRecord)) {
+        if let Some(version) = Arc::make_mut(&mut self.versions).get_mut(&number) {
+            edit(Arc::make_mut(version));
+        }
+    }
+
+    /// Puts an alias in its place.
+    pub(crate) fn put_alias(&mut self, name: &str, alias: AliasRecord) {
+        Arc::make_mut(&mut self.aliases).insert(name.to_owned(), Arc::new(alias));
+    }
+
+    /// Provisioned environments of the function in all.
+    pub(crate) fn provisioned_sum(&self) -> u32 {
+        self.provisioned.values().fold(0, |sum, one| sum.saturating_add(one.environments))
+    }
+
+    /// What it takes out of the concurrency that functions share: the reserved part, or what is
+    /// provisioned when nothing is reserved.
+    pub(crate) fn concurrency_taken(&self) -> u32 {
+        self.reserved_concurrency.unwrap_or_else(|| self.provisioned_sum())
+    }
+}
+
+impl AliasRecord {
+    /// `$LATEST` or a number.
+    pub(crate) fn primary(&self) -> Version {
+        self.version.map_or(Version::Latest, Version::Number)
+    }
+
+    /// The versions it leads to.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = Version> {
+        let additional = self.additional.map(|additional| Version::Number(additional.version));
+        std::iter::once(self.primary()).chain(additional)
     }
 }
 
@@ -273,7 +430,7 @@ pub(crate) mod tests {
             incarnation: "6a0d".to_owned(),
             tags: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
             reserved_concurrency: None,
-            latest: Latest {
+            latest: Edition {
                 config: Config {
                     serial: 1,
                     runtime: "python3.12".to_owned(),
@@ -286,6 +443,7 @@ pub(crate) mod tests {
                     architecture: Architecture::X86_64,
                     environment: Some(Variables(vec![("TOKEN".to_owned(), "hush".to_owned())])),
                     logging: LoggingSettings::default(),
+                    snap_start: false,
                     package: Package {
                         sha256_hex: "ab".repeat(32),
                         size_bytes: 7,
@@ -298,8 +456,66 @@ pub(crate) mod tests {
                 status: Status::Active,
             },
             previous: None,
+            versions_made: 0,
+            provisioned: BTreeMap::new(),
+            versions: Arc::default(),
+            aliases: Arc::default(),
             newer: serde_json::Map::new(),
         }
+    }
+
+    /// The sample as its first published version.
+    pub(crate) fn sample_version() -> VersionRecord {
+        let latest = sample().latest;
+        VersionRecord {
+            v: FORM,
+            incarnation: sample().incarnation,
+            description_of_latest: String::new(),
+            edition: latest,
+            newer: serde_json::Map::new(),
+        }
+    }
+
+    /// An alias of version 1.
+    pub(crate) fn sample_alias() -> AliasRecord {
+        AliasRecord {
+            v: FORM,
+            incarnation: sample().incarnation,
+            version: Some(1),
+            description: String::new(),
+            additional: None,
+            revision_id: "a1".to_owned(),
+            newer: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn a_head_of_before_versions_is_read() {
+        let mut value = serde_json::to_value(sample()).unwrap();
+        let head = value.as_object_mut().unwrap();
+        assert!(head.remove("versions_made").is_some());
+        assert_eq!(head.get("versions").or(head.get("aliases")).or(head.get("provisioned")), None);
+        assert_eq!(serde_json::from_value::<FunctionRecord>(value).unwrap(), sample());
+    }
+
+    #[test]
+    fn hashes_are_shown_in_base64() {
+        let package = Package {
+            sha256_hex: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
+            size_bytes: 3,
+            unzipped_bytes: 3,
+        };
+        assert_eq!(package.code_sha256(), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    }
+
+    #[test]
+    fn versions_are_compared_by_what_a_client_can_set() {
+        let config = sample().latest.config;
+        let mut other = config.clone();
+        (other.serial, other.description) = (9, "new".to_owned());
+        assert!(config.is_same_but_for_description(&other));
+        other.timeout_s += 1;
+        assert!(!config.is_same_but_for_description(&other));
     }
 
     #[test]

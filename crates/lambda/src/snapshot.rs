@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use hearth_core::Random;
 use hearth_model::{
     AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, Logging, Lookup, MemoryMib,
     Qualifier, Region, StorageMib, TimeoutS, Version, arn,
 };
 use parking_lot::RwLock;
 
-use crate::record::{Config, FunctionRecord, Status};
+use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, Status, VersionRecord};
 
 /// A writer copies one shard: enough of them keep that cheap with many functions.
 const SHARDS: usize = 64;
@@ -26,9 +27,13 @@ pub(crate) struct Entry {
     /// Unqualified.
     pub(crate) arn: String,
     pub(crate) record: FunctionRecord,
-    /// Of the stored document.
+    /// Of the stored head.
     pub(crate) version: u64,
-    spec: Option<Served>,
+    latest: Option<Served>,
+    /// Of published versions whose files are here, those that are not active yet included: a version
+    /// that becomes active keeps the spec that its snapshot was made of.
+    versions: Arc<HashMap<u64, Served>>,
+    routes: HashMap<Box<str>, Route>,
 }
 
 /// A spec, and which configuration it was made of.
@@ -80,15 +85,60 @@ struct ServedConfig {
     reserved_concurrency: Option<u32>,
 }
 
+/// Where an alias leads.
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    primary: Version,
+    additional: Option<AdditionalVersion>,
+}
+
 impl Entry {
-    /// True when the configuration that should serve has no spec yet, for lack of its code.
+    /// True when a configuration that should serve has no spec, for lack of its files.
     pub(crate) fn lacks_code(&self) -> bool {
-        let wanted = self.record.serving().map(|config| ServedConfig::of(&self.record, config));
-        wanted.is_some() && wanted.as_ref() != self.spec.as_ref().map(|served| &served.of)
+        self.lacking().next().is_some()
     }
 
-    fn lookup(&self) -> Lookup {
-        match (&self.spec, &self.record.latest.status) {
+    /// The configurations whose files are wanted here and missing.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = &Config> {
+        let latest = self.record.serving().filter(|config| !self.serves(self.latest.as_ref(), config));
+        let versions = self.record.versions.iter().filter_map(|(number, version)| {
+            let wanted = matches!(version.edition.status, Status::Active | Status::Creating);
+            let config = &version.edition.config;
+            (wanted && !self.serves(self.versions.get(number), config)).then_some(config)
+        });
+        latest.into_iter().chain(versions)
+    }
+
+    /// The spec of a version, be it active or about to be.
+    pub(crate) fn spec(&self, version: u64) -> Option<Arc<FunctionSpec>> {
+        self.versions.get(&version).map(|served| Arc::clone(&served.spec))
+    }
+
+    fn serves(&self, served: Option<&Served>, config: &Config) -> bool {
+        served.is_some_and(|served| served.of.is(&self.record, config))
+    }
+
+    fn lookup(&self, qualifier: Option<&Qualifier>, random: &Random) -> Lookup {
+        match qualifier {
+            None | Some(Qualifier::Latest) => self.lookup_version(Version::Latest),
+            Some(Qualifier::Number(number)) => self.lookup_version(Version::Number(*number)),
+            Some(Qualifier::Alias(name)) => match self.routes.get(&**name) {
+                Some(route) => self.lookup_version(route.draw(random)),
+                None => Lookup::Absent,
+            },
+        }
+    }
+
+    fn lookup_version(&self, version: Version) -> Lookup {
+        let Some(edition) = self.record.edition(version) else {
+            return Lookup::Absent;
+        };
+        let served = match version {
+            Version::Latest => self.latest.as_ref(),
+            // What is being made has a spec already and does not serve yet.
+            Version::Number(number) => self.versions.get(&number).filter(|_| edition.status == Status::Active),
+        };
+        match (served, &edition.status) {
             (Some(served), _) => Lookup::Ready(Arc::clone(&served.spec)),
             (None, Status::CreationFailed(failure) | Status::UpdateFailed(failure)) => Lookup::NotReady {
                 state: "Failed",
@@ -100,6 +150,75 @@ impl Entry {
             },
         }
     }
+
+    fn needs_ahead(&self) -> bool {
+        !self.record.provisioned.is_empty() || self.record.versions.values().any(|version| starts_ahead(version))
+    }
+
+    fn ahead(&self) -> Vec<Ahead> {
+        let of = |version| Ahead {
+            version,
+            environments: 0,
+            snap_start: false,
+        };
+        let mut found: BTreeMap<Version, Ahead> = BTreeMap::new();
+        for (number, _) in self.record.versions.iter().filter(|(_, version)| starts_ahead(version)) {
+            let version = Version::Number(*number);
+            found.entry(version).or_insert_with(|| of(version)).snap_start = true;
+        }
+        for (qualifier, provisioned) in &self.record.provisioned {
+            for (version, environments) in shares(&self.record, qualifier, provisioned.environments) {
+                let ahead = found.entry(version).or_insert_with(|| of(version));
+                ahead.environments = ahead.environments.saturating_add(environments);
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+fn starts_ahead(version: &VersionRecord) -> bool {
+    version.edition.config.snap_start && version.edition.status == Status::Active
+}
+
+/// How provisioned environments fall to versions: all to a version or to an alias' one version, in
+/// proportion to the weights to an alias' two.
+pub(crate) fn shares(record: &FunctionRecord, qualifier: &str, environments: u32) -> Vec<(Version, u32)> {
+    let alias = match Qualifier::parse(qualifier) {
+        Some(Qualifier::Number(number)) if record.versions.contains_key(&number) => {
+            return vec![(Version::Number(number), environments)];
+        }
+        Some(Qualifier::Alias(name)) => record.aliases.get(&*name),
+        _ => None,
+    };
+    let Some(alias) = alias else {
+        return Vec::new();
+    };
+    let Some(additional) = alias.additional else {
+        return vec![(alias.primary(), environments)];
+    };
+    let wanted = (f64::from(environments) * additional.weight).round();
+    // A share of a u32 by a weight of 0 to 1 is one, too.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let moved = (wanted as u32).min(environments);
+    let both = [(alias.primary(), environments - moved), (Version::Number(additional.version), moved)];
+    both.into_iter().filter(|(_, environments)| *environments > 0).collect()
+}
+
+impl Route {
+    /// One version for one invocation. Only a weighted alias asks for randomness.
+    fn draw(self, random: &Random) -> Version {
+        match self.additional {
+            Some(additional) if fraction(random) < additional.weight => Version::Number(additional.version),
+            _ => self.primary,
+        }
+    }
+}
+
+/// From 0 up to, and without, 1: all the bits that a double holds.
+#[allow(clippy::cast_precision_loss)]
+fn fraction(random: &Random) -> f64 {
+    const BITS: u64 = 1 << 53;
+    random.below(BITS) as f64 / BITS as f64
 }
 
 impl ServedConfig {
@@ -110,19 +229,32 @@ impl ServedConfig {
             reserved_concurrency: record.reserved_concurrency,
         }
     }
+
+    /// Made of this very configuration, with the function as it is now.
+    fn is(&self, record: &FunctionRecord, config: &Config) -> bool {
+        self.is_of(record, config) && self.reserved_concurrency == record.reserved_concurrency
+    }
+
+    /// Made of this very configuration.
+    fn is_of(&self, record: &FunctionRecord, config: &Config) -> bool {
+        self.serial == config.serial && self.incarnation == record.incarnation
+    }
 }
 
 type Shard = HashMap<FunctionKey, Arc<Entry>>;
 
 /// The snapshot.
 pub(crate) struct Snapshot {
+    /// Splits the traffic of weighted aliases.
+    random: Random,
     shards: Vec<ArcSwap<Shard>>,
     ordered: RwLock<BTreeMap<FunctionKey, Arc<Entry>>>,
 }
 
 impl Snapshot {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(random: Random) -> Self {
         Self {
+            random,
             shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(),
             ordered: RwLock::default(),
         }
@@ -175,23 +307,25 @@ impl Snapshot {
         ordered.values().any(|entry| entry.record.packages().any(|package| package.sha256_hex == sha256_hex))
     }
 
-    /// Puts a function in the place of what was there. `files` are those of the configuration that
-    /// serves, when the caller has them; else those of the entry before are kept if they fit.
-    pub(crate) fn put(
-        &self,
-        key: &FunctionKey,
-        record: FunctionRecord,
-        version: u64,
-        files: Option<Files>,
-    ) -> Arc<Entry> {
-        let before = self.get(key);
-        let spec = serve(key, &record, version, before.as_deref().and_then(|entry| entry.spec.as_ref()), files);
+    /// Puts a function in the place of what was there. `files` are at hand at the caller's; those of
+    /// the entry before are kept where they fit.
+    pub(crate) fn put(&self, key: &FunctionKey, record: FunctionRecord, version: u64, files: &[Files]) -> Arc<Entry> {
+        let before = self.get(key).filter(|before| before.record.incarnation == record.incarnation);
+        let maker = Maker {
+            key,
+            record: &record,
+            generation: version,
+            before: before.as_deref(),
+            files,
+        };
         let entry = Arc::new(Entry {
+            latest: maker.latest(),
+            versions: maker.versions(),
+            routes: routes(&record),
             key: key.clone(),
             arn: arn::function(&key.region, &key.account, key.name.as_str()),
             record,
             version,
-            spec,
         });
         let mut ordered = self.ordered.write();
         ordered.insert(key.clone(), Arc::clone(&entry));
@@ -230,21 +364,25 @@ impl Snapshot {
 
 impl FunctionCatalog for Snapshot {
     fn lookup(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Lookup {
-        match qualifier {
-            None | Some(Qualifier::Latest) => self.shard(key).load().get(key).map_or(Lookup::Absent, |e| e.lookup()),
-            // No version is published and no alias made yet.
-            Some(Qualifier::Number(_) | Qualifier::Alias(_)) => Lookup::Absent,
-        }
+        self.shard(key).load().get(key).map_or(Lookup::Absent, |entry| entry.lookup(qualifier, &self.random))
     }
 
-    fn ahead(&self, _: &FunctionKey) -> Vec<Ahead> {
-        // Only published versions can have it.
-        Vec::new()
+    fn ahead(&self, key: &FunctionKey) -> Vec<Ahead> {
+        self.get(key).map(|entry| entry.ahead()).unwrap_or_default()
     }
 
     fn with_ahead(&self) -> Vec<FunctionKey> {
-        Vec::new()
+        let ordered = self.ordered.read();
+        ordered.values().filter(|entry| entry.needs_ahead()).map(|entry| entry.key.clone()).collect()
     }
+}
+
+fn routes(record: &FunctionRecord) -> HashMap<Box<str>, Route> {
+    let route = |alias: &AliasRecord| Route {
+        primary: alias.primary(),
+        additional: alias.additional,
+    };
+    record.aliases.iter().map(|(name, alias)| (name.as_str().into(), route(alias))).collect()
 }
 
 /// The smallest key that a listing may begin with.
@@ -258,37 +396,74 @@ fn first_of(account: &AccountId, region: &Region, after: Option<&str>) -> Functi
     }
 }
 
-/// What serves invocations from now on.
-///
-/// An unchanged configuration keeps its spec, and with it its generation: tags do not replace
-/// environments. A changed one gets a spec as soon as its code is there; until then the one before
-/// serves, unless it is another function of the same name.
-fn serve(
-    key: &FunctionKey,
-    record: &FunctionRecord,
-    version: u64,
-    before: Option<&Served>,
-    files: Option<Files>,
-) -> Option<Served> {
-    let config = record.serving()?;
-    let of = ServedConfig::of(record, config);
-    let before = before.filter(|served| served.of.incarnation == of.incarnation);
-    if let Some(served) = before.filter(|served| served.of == of) {
-        return Some(served.clone());
+/// Makes the specs of a function that has changed.
+struct Maker<'m> {
+    key: &'m FunctionKey,
+    record: &'m FunctionRecord,
+    /// Versions of documents rise with every write and are never used again, so this generation
+    /// differs from every earlier one, of deleted functions too.
+    generation: u64,
+    /// Of the same function, not of another of its name.
+    before: Option<&'m Entry>,
+    files: &'m [Files],
+}
+
+impl Maker<'_> {
+    /// What serves invocations of `$LATEST` from now on: until a changed configuration has its files
+    /// here, the one before serves.
+    fn latest(&self) -> Option<Served> {
+        let before = self.before.and_then(|before| before.latest.as_ref());
+        let config = self.record.serving()?;
+        self.served(Version::Latest, config, before).or_else(|| before.cloned())
     }
-    let at_hand: Vec<Files> = files.into_iter().chain(before.map(Served::files)).collect();
-    match Files::of(config, &at_hand) {
-        // Versions of documents rise with every write and are never used again, so this
-        // generation differs from every earlier one, of deleted functions too.
-        Some(files) => Some(Served {
-            spec: Arc::new(spec(key, record, config, version, files)),
-            of,
-        }),
-        None => before.cloned(),
+
+    fn versions(&self) -> Arc<HashMap<u64, Served>> {
+        if let Some(before) = self.before.filter(|before| {
+            Arc::ptr_eq(&before.record.versions, &self.record.versions)
+                && before.record.reserved_concurrency == self.record.reserved_concurrency
+                && !before.lacks_code()
+        }) {
+            return Arc::clone(&before.versions);
+        }
+        let served = |number: &u64, version: &VersionRecord| {
+            let before = self.before.and_then(|before| before.versions.get(number));
+            self.served(Version::Number(*number), &version.edition.config, before)
+        };
+        let versions = self.record.versions.iter();
+        Arc::new(versions.filter_map(|(number, version)| Some((*number, served(number, version)?))).collect())
+    }
+
+    /// An unchanged configuration keeps its spec: tags do not replace environments. Nor does
+    /// reserved concurrency, which is no matter of theirs: it makes a spec of the same generation.
+    fn served(&self, version: Version, config: &Config, before: Option<&Served>) -> Option<Served> {
+        let before = before.filter(|served| served.of.is_of(self.record, config));
+        if let Some(served) = before.filter(|served| served.of.is(self.record, config)) {
+            return Some(served.clone());
+        }
+        let generation = before.map_or(self.generation, |served| served.spec.generation);
+        let files = self.files(config)?;
+        Some(Served {
+            spec: Arc::new(spec(self.key, self.record, config, version, generation, files)),
+            of: ServedConfig::of(self.record, config),
+        })
+    }
+
+    /// Put together from what is at hand.
+    fn files(&self, config: &Config) -> Option<Files> {
+        let before = self.before.into_iter().flat_map(|before| before.latest.iter().chain(before.versions.values()));
+        let at_hand: Vec<Files> = self.files.iter().cloned().chain(before.map(Served::files)).collect();
+        Files::of(config, &at_hand)
     }
 }
 
-fn spec(key: &FunctionKey, record: &FunctionRecord, config: &Config, generation: u64, files: Files) -> FunctionSpec {
+fn spec(
+    key: &FunctionKey,
+    record: &FunctionRecord,
+    config: &Config,
+    version: Version,
+    generation: u64,
+    files: Files,
+) -> FunctionSpec {
     let default_group = default_log_group(&key.name);
     let group = config.logging.group.clone().unwrap_or_else(|| default_group.clone());
     FunctionSpec {
@@ -296,7 +471,7 @@ fn spec(key: &FunctionKey, record: &FunctionRecord, config: &Config, generation:
         region: key.region.clone(),
         name: key.name.clone(),
         arn: arn::function(&key.region, &key.account, key.name.as_str()),
-        version: Version::Latest,
+        version,
         generation,
         runtime: config.runtime.clone(),
         handler: config.handler.clone(),
@@ -316,7 +491,8 @@ fn spec(key: &FunctionKey, record: &FunctionRecord, config: &Config, generation:
         tracing_active: false,
         reserved_concurrency: record.reserved_concurrency,
         code: files.code,
-        snap_start: false,
+        // `$LATEST` never starts from a snapshot.
+        snap_start: config.snap_start && version != Version::Latest,
         layers: files.layers,
     }
 }
@@ -330,8 +506,8 @@ pub(crate) fn default_log_group(name: &FunctionName) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::record::tests::sample;
-    use crate::record::{LayerUse, Package};
+    use crate::record::tests::{sample, sample_alias, sample_version};
+    use crate::record::{LayerUse, Package, ProvisionedRecord};
 
     fn key(name: &str) -> FunctionKey {
         FunctionKey {
@@ -358,38 +534,38 @@ mod tests {
 
     #[test]
     fn tags_keep_the_generation_and_changes_move_it() {
-        let (snapshot, key) = (Snapshot::new(), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
         let mut record = sample();
-        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         assert_eq!(generation(&snapshot, &key), Some(3));
         record.tags.clear();
-        snapshot.put(&key, record.clone(), 4, None);
+        snapshot.put(&key, record.clone(), 4, &[]);
         assert_eq!(generation(&snapshot, &key), Some(3));
         record.latest.config.serial += 1;
-        snapshot.put(&key, record, 5, None);
+        snapshot.put(&key, record, 5, &[]);
         assert_eq!(generation(&snapshot, &key), Some(5), "the same code serves the new configuration");
     }
 
     #[test]
     fn the_old_code_serves_until_the_new_is_there() {
-        let (snapshot, key) = (Snapshot::new(), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
         let mut record = sample();
-        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
         record.latest.config.package.sha256_hex = "cd".repeat(32);
-        let entry = snapshot.put(&key, record.clone(), 4, None);
+        let entry = snapshot.put(&key, record.clone(), 4, &[]);
         assert!(entry.lacks_code());
         assert_eq!(generation(&snapshot, &key), Some(3));
-        let entry = snapshot.put(&key, record.clone(), 4, Some(code(&record)));
+        let entry = snapshot.put(&key, record.clone(), 4, &[code(&record)]);
         assert!(!entry.lacks_code());
         assert_eq!(generation(&snapshot, &key), Some(4));
     }
 
     #[test]
     fn layers_serve_when_they_are_there_and_no_sooner() {
-        let (snapshot, key) = (Snapshot::new(), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
         let mut record = sample();
-        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
         let package = Package {
             sha256_hex: "cd".repeat(32),
@@ -400,8 +576,8 @@ mod tests {
             arn: "arn".to_owned(),
             package,
         });
-        assert!(snapshot.put(&key, record.clone(), 4, None).lacks_code(), "the code is there, the layer is not");
-        snapshot.put(&key, record.clone(), 4, Some(code(&record)));
+        assert!(snapshot.put(&key, record.clone(), 4, &[]).lacks_code(), "the code is there, the layer is not");
+        snapshot.put(&key, record.clone(), 4, &[code(&record)]);
         let layers = |snapshot: &Snapshot| match snapshot.lookup(&key, None) {
             Lookup::Ready(spec) => spec.layers.as_ref().map(|layers| layers.sha256_hex().to_owned()),
             Lookup::NotReady { .. } | Lookup::Absent => None,
@@ -409,32 +585,32 @@ mod tests {
         assert_eq!(layers(&snapshot), record.latest.config.layers_key());
         record.latest.config.serial += 1;
         record.latest.config.layers.clear();
-        assert!(!snapshot.put(&key, record, 5, None).lacks_code());
+        assert!(!snapshot.put(&key, record, 5, &[]).lacks_code());
         assert_eq!(layers(&snapshot), None);
     }
 
     #[test]
     fn a_function_made_anew_never_serves_the_old_ones_code() {
-        let (snapshot, key) = (Snapshot::new(), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
         let mut record = sample();
-        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.incarnation = "another".to_owned();
         record.latest.config.package.sha256_hex = "cd".repeat(32);
-        snapshot.put(&key, record, 9, None);
+        snapshot.put(&key, record, 9, &[]);
         assert_eq!(generation(&snapshot, &key), None);
     }
 
     #[test]
     fn pages_are_by_name_within_account_and_region() {
-        let snapshot = Snapshot::new();
+        let snapshot = Snapshot::new(Random::seeded(7));
         for name in ["b", "a", "a-b", "C", "_"] {
-            snapshot.put(&key(name), sample(), 1, None);
+            snapshot.put(&key(name), sample(), 1, &[]);
         }
         let elsewhere = FunctionKey {
             region: Region::parse("eu-west-1").unwrap(),
             ..key("zz")
         };
-        snapshot.put(&elsewhere, sample(), 1, None);
+        snapshot.put(&elsewhere, sample(), 1, &[]);
         let names = |after: Option<&str>, limit| {
             let page = snapshot.page(&AccountId::fallback(), &Region::fallback(), after, limit);
             page.iter().map(|entry| entry.key.name.to_string()).collect::<Vec<_>>()
@@ -446,13 +622,110 @@ mod tests {
     }
 
     #[test]
-    fn qualifiers_other_than_latest_are_absent() {
-        let (snapshot, key) = (Snapshot::new(), key("f"));
-        let record = sample();
-        snapshot.put(&key, record.clone(), 3, Some(code(&record)));
-        assert!(matches!(snapshot.lookup(&key, Some(&Qualifier::Latest)), Lookup::Ready(_)));
-        assert!(matches!(snapshot.lookup(&key, Some(&Qualifier::Number(1))), Lookup::Absent));
+    fn qualifiers_lead_to_versions() {
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let mut record = sample();
+        record.put_version(1, sample_version());
+        record.put_version(2, sample_version());
+        record.edit_version(2, |version| version.edition.status = Status::Creating);
+        record.put_alias("live", sample_alias());
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+        let found = |qualifier: &str| match snapshot.lookup(&key, Qualifier::parse(qualifier).as_ref()) {
+            Lookup::Ready(spec) => spec.version.to_string(),
+            Lookup::NotReady { state, .. } => state.to_owned(),
+            Lookup::Absent => "absent".to_owned(),
+        };
+        for (qualifier, expected) in
+            [("$LATEST", "$LATEST"), ("1", "1"), ("live", "1"), ("2", "Pending"), ("3", "absent"), ("dead", "absent")]
+        {
+            assert_eq!(found(qualifier), expected, "{qualifier}");
+        }
         snapshot.remove(&key);
-        assert!(matches!(snapshot.lookup(&key, None), Lookup::Absent));
+        assert_eq!((found("$LATEST"), found("1"), found("live")), ("absent".into(), "absent".into(), "absent".into()));
+    }
+
+    #[test]
+    fn weighted_aliases_split_by_their_weights() {
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let split = |weight: f64| {
+            let mut record = sample();
+            record.put_version(1, sample_version());
+            record.put_version(2, sample_version());
+            let additional = Some(AdditionalVersion { version: 2, weight });
+            record.put_alias("live", AliasRecord { additional, ..sample_alias() });
+            snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+            let live = Qualifier::parse("live");
+            let second = |_: &u32| match snapshot.lookup(&key, live.as_ref()) {
+                Lookup::Ready(spec) => spec.version == Version::Number(2),
+                other => panic!("{other:?}"),
+            };
+            (0..10_000).filter(second).count()
+        };
+        assert_eq!(split(0.0), 0);
+        assert_eq!(split(1.0), 10_000);
+        let quarter = split(0.25);
+        assert!((2_300..2_700).contains(&quarter), "{quarter} of 10,000 at a weight of 0.25");
+    }
+
+    #[test]
+    fn reserved_concurrency_keeps_the_generation() {
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let mut record = sample();
+        record.put_version(1, sample_version());
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+        record.reserved_concurrency = Some(4);
+        snapshot.put(&key, record, 4, &[]);
+        for qualifier in ["$LATEST", "1"] {
+            let Lookup::Ready(spec) = snapshot.lookup(&key, Qualifier::parse(qualifier).as_ref()) else {
+                panic!("{qualifier} serves")
+            };
+            assert_eq!((spec.generation, spec.reserved_concurrency), (3, Some(4)), "{qualifier}");
+        }
+    }
+
+    #[test]
+    fn a_version_keeps_the_spec_that_its_snapshot_was_made_of() {
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let mut record = sample();
+        let mut version = sample_version();
+        (version.edition.status, version.edition.config.snap_start) = (Status::Creating, true);
+        record.put_version(1, version);
+        let entry = snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+        let prepared = entry.spec(1).unwrap();
+        assert!(prepared.snap_start);
+        assert_eq!(snapshot.ahead(&key), []);
+        record.edit_version(1, |version| version.edition.status = Status::Active);
+        snapshot.put(&key, record, 4, &[]);
+        let Lookup::Ready(spec) = snapshot.lookup(&key, Some(&Qualifier::Number(1))) else { panic!("active") };
+        assert!(Arc::ptr_eq(&spec, &prepared));
+        let ahead = Ahead {
+            version: Version::Number(1),
+            environments: 0,
+            snap_start: true,
+        };
+        assert_eq!((snapshot.ahead(&key), snapshot.with_ahead()), (vec![ahead], vec![key]));
+    }
+
+    #[test]
+    fn what_is_ahead_is_summed_by_version() {
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let mut record = sample();
+        record.put_version(1, sample_version());
+        record.put_version(2, sample_version());
+        let additional = Some(AdditionalVersion { version: 2, weight: 0.3 });
+        record.put_alias("canary", AliasRecord { additional, ..sample_alias() });
+        record.put_alias("live", sample_alias());
+        for (qualifier, environments) in [("canary", 10), ("live", 5), ("2", 1), ("gone", 9), ("7", 9)] {
+            let provisioned = ProvisionedRecord { environments, modified_ms: 0 };
+            record.provisioned.insert(qualifier.to_owned(), provisioned);
+        }
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+        let sums = |snapshot: &Snapshot| {
+            snapshot.ahead(&key).iter().map(|a| (a.version.to_string(), a.environments)).collect::<Vec<_>>()
+        };
+        assert_eq!(sums(&snapshot), [("1".to_owned(), 12), ("2".to_owned(), 4)]);
+        record.provisioned.clear();
+        snapshot.put(&key, record, 4, &[]);
+        assert!(sums(&snapshot).is_empty() && snapshot.with_ahead().is_empty());
     }
 }

@@ -122,12 +122,17 @@ pub(crate) fn resolve(
 pub(crate) fn refuse_version(target: &Target) -> Result<(), Error> {
     match target.qualifier.as_deref() {
         None | Some("$LATEST") => Ok(()),
-        Some(_) => Err(Error::InvalidParameter(
-            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
-             Please specify either a function name or an unqualified function ARN."
-                .to_owned(),
-        )),
+        Some(_) => Err(no_versions()),
     }
+}
+
+/// The refusal of a qualifier where only a function can be meant.
+pub(crate) fn no_versions() -> Error {
+    Error::InvalidParameter(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+         Please specify either a function name or an unqualified function ARN."
+            .to_owned(),
+    )
 }
 
 /// Creating elsewhere is refused without a word; anything else says what would open it.

@@ -96,6 +96,7 @@ pub async fn assemble(
         limits: invoke_limits(config),
     });
     lambda.observe(invoke.clone());
+    lambda.prepare_with(invoke.clone());
     invoke.begin();
 
     // 9. The front door, with every service's table of operations behind it.

@@ -43,7 +43,7 @@ pub(super) async fn get_settings(lambda: Arc<Lambda>, request: Request) -> Resul
             code_size_unzipped: Limits::default().unzipped_bytes,
             code_size_zipped: code::ZIPPED_MAX,
             concurrent_executions: limits.concurrent_executions,
-            unreserved_concurrent_executions: limits.concurrent_executions.saturating_sub(usage.reserved),
+            unreserved_concurrent_executions: limits.concurrent_executions.saturating_sub(usage.concurrency),
         },
         account_usage: AccountUsage {
             total_code_size: usage.code_bytes,

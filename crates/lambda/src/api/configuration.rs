@@ -3,15 +3,13 @@
 //! Source: fact sheet "Lambda control-plane API", sections 3.1 to 3.5: which members are there,
 //! and when. An absent member is absent, never null.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hearth_model::arn;
+use hearth_model::{Version, arn};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use sha2::{Digest, Sha256};
 
 use crate::api::timestamp;
-use crate::record::{FunctionRecord, LayerUse, Status, Text, Variables};
+use crate::record::{Edition, LayerUse, Status, Text, Variables};
 use crate::snapshot::{Entry, default_log_group};
 
 /// How much of it an operation shows.
@@ -36,7 +34,7 @@ pub(crate) struct FunctionConfiguration {
     memory_size: u32,
     last_modified: String,
     code_sha256: String,
-    version: &'static str,
+    version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<Environment>,
     tracing_config: TracingConfig,
@@ -164,20 +162,27 @@ impl States {
     }
 }
 
-/// Shows a function. `qualifier` is the one that the caller gave, if any.
-pub(crate) fn render(entry: &Entry, qualifier: Option<&str>, view: View) -> FunctionConfiguration {
-    render_record(entry, &entry.record, qualifier, view)
+/// Shows a version. `qualifier` is the one that the caller gave, if any: it stands in the ARN.
+pub(crate) fn render(entry: &Entry, version: Version, qualifier: Option<&str>, view: View) -> FunctionConfiguration {
+    // The version was found in this very entry; `$LATEST` is always there.
+    let edition = entry.record.edition(version).unwrap_or(&entry.record.latest);
+    render_edition(entry, version, edition, qualifier, view)
 }
 
-/// Shows a function as it would be with another record: what a dry run answers.
-pub(crate) fn render_record(
+/// Shows a version of a list: its ARN has its qualifier.
+pub(crate) fn render_listed(entry: &Entry, version: Version) -> FunctionConfiguration {
+    render(entry, version, Some(&version.to_string()), View::Listed)
+}
+
+/// Shows a version as it would be: what a dry run answers.
+pub(crate) fn render_edition(
     entry: &Entry,
-    record: &FunctionRecord,
+    version: Version,
+    edition: &Edition,
     qualifier: Option<&str>,
     view: View,
 ) -> FunctionConfiguration {
-    let latest = &record.latest;
-    let config = &latest.config;
+    let config = &edition.config;
     FunctionConfiguration {
         function_name: entry.key.name.to_string(),
         function_arn: qualifier.map_or_else(|| entry.arn.clone(), |q| arn::qualified(&entry.arn, q)),
@@ -188,19 +193,19 @@ pub(crate) fn render_record(
         description: config.description.clone(),
         timeout: config.timeout_s,
         memory_size: config.memory_mib,
-        last_modified: timestamp::milliseconds(latest.modified_ms),
-        code_sha256: code_sha256(&config.package.sha256_hex),
-        version: "$LATEST",
+        last_modified: timestamp::milliseconds(edition.modified_ms),
+        code_sha256: config.package.code_sha256(),
+        version: version.to_string(),
         environment: config.environment.clone().map(|variables| Environment { variables }),
         tracing_config: TracingConfig { mode: "PassThrough" },
-        revision_id: latest.revision_id.clone(),
-        states: if view == View::Whole { States::of(&latest.status) } else { States::default() },
+        revision_id: edition.revision_id.clone(),
+        states: if view == View::Whole { States::of(&edition.status) } else { States::default() },
         package_type: "Zip",
         architectures: [config.architecture.text()],
         ephemeral_storage: EphemeralStorage { size: config.storage_mib },
         snap_start: SnapStart {
-            apply_on: "None",
-            optimization_status: "Off",
+            apply_on: if config.snap_start { "PublishedVersions" } else { "None" },
+            optimization_status: if is_optimized(version, edition) { "On" } else { "Off" },
         },
         runtime_version_config: (view == View::Whole).then(|| RuntimeVersionConfig {
             runtime_version_arn: arn::runtime_version(&entry.key.region, &runtime_version_id(&config.runtime)),
@@ -224,9 +229,9 @@ impl Layer {
     }
 }
 
-/// Base64 of the hash, as the service writes it.
-pub(crate) fn code_sha256(hex_text: &str) -> String {
-    hex::decode(hex_text).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
+/// A version that starts from a snapshot: `$LATEST` never does.
+fn is_optimized(version: Version, edition: &Edition) -> bool {
+    edition.config.snap_start && version != Version::Latest && edition.status == Status::Active
 }
 
 /// Identifies a runtime as the service's ids do, by 64 hexadecimal digits. Hearth runs what the
@@ -246,12 +251,6 @@ fn as_map<S: serde::Serializer>(variables: &Variables, to: S) -> Result<S::Ok, S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_are_shown_in_base64() {
-        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(code_sha256(hex), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
-    }
 
     #[test]
     fn a_pending_function_has_no_update_status() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hearth_model::Version;
 use hearth_wire::validation::Violations;
 use hearth_wire::{ApiError, Request, Response};
 use http::StatusCode;
@@ -12,9 +13,11 @@ use crate::Lambda;
 use crate::api::code::{self, CodeSource};
 use crate::api::configuration::{self, FunctionConfiguration, View};
 use crate::api::members::Members;
+use crate::api::paging;
 use crate::api::settings::Settings;
 use crate::error::Error;
 use crate::ops::create_function::{self, CreateFunction};
+use crate::ops::get_function::Found;
 use crate::ops::list_functions::{self, ListFunctions};
 use crate::ops::update_function_code::{self, UpdateFunctionCode, Updated};
 use crate::ops::update_function_configuration::{self, UpdateFunctionConfiguration};
@@ -29,8 +32,11 @@ const PACKAGE_TYPES: &[&str] = &["Zip", "Image"];
 
 pub(super) async fn create(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let (request, wish) = parsed(request, parse_create).await?;
+    let published = wish.publish;
     let entry = create_function::run(&lambda, &request.caller, wish).await?;
-    Response::json(StatusCode::CREATED, &configuration::render(&entry, None, View::Whole))
+    // Sic: the first version, under the ARN of the function.
+    let version = if published { Version::Number(1) } else { Version::Latest };
+    Response::json(StatusCode::CREATED, &configuration::render(&entry, version, None, View::Whole))
 }
 
 /// Reads a request that may bring a package: a large one off the async threads, where invocations
@@ -93,8 +99,13 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
 pub(super) async fn update_code(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let (request, wish) = parsed(request, parse_update_code).await?;
     let shown = match update_function_code::run(&lambda, &request.caller, wish).await? {
-        Updated::Done(entry) => configuration::render(&entry, None, View::Whole),
-        Updated::WouldBe(entry, record) => configuration::render_record(&entry, &record, None, View::Whole),
+        Updated::Done(entry) => configuration::render(&entry, Version::Latest, None, View::Whole),
+        Updated::Published(entry, number) => {
+            configuration::render(&entry, Version::Number(number), Some(&number.to_string()), View::Whole)
+        }
+        Updated::WouldBe(entry, record) => {
+            configuration::render_edition(&entry, Version::Latest, &record.latest, None, View::Whole)
+        }
     };
     Response::json(StatusCode::OK, &shown)
 }
@@ -123,7 +134,7 @@ fn parse_update_code(request: &Request) -> Result<UpdateFunctionCode, Error> {
 pub(super) async fn update_configuration(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let wish = parse_update_configuration(&request)?;
     let entry = update_function_configuration::run(&lambda, &request.caller, wish).await?;
-    Response::json(StatusCode::OK, &configuration::render(&entry, None, View::Whole))
+    Response::json(StatusCode::OK, &configuration::render(&entry, Version::Latest, None, View::Whole))
 }
 
 fn parse_update_configuration(request: &Request) -> Result<UpdateFunctionConfiguration, Error> {
@@ -145,15 +156,19 @@ fn parse_update_configuration(request: &Request) -> Result<UpdateFunctionConfigu
 }
 
 /// Terraform sends an empty revision for "any".
-fn take_revision(members: &mut Members<'_>) -> Result<Option<String>, Error> {
+pub(super) fn take_revision(members: &mut Members<'_>) -> Result<Option<String>, Error> {
     Ok(members.take::<String>("RevisionId")?.filter(|revision| !revision.is_empty()))
 }
 
 pub(super) async fn get_configuration(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let (name, qualifier) = named(&request)?;
     let found = get_function::run(&lambda, &request.caller, name, qualifier, request.operation)?;
-    let shown = configuration::render(&found.entry, found.target.qualifier.as_deref(), View::Whole);
-    Response::json(StatusCode::OK, &shown)
+    Response::json(StatusCode::OK, &shown(&found))
+}
+
+/// A version under the qualifier that it was asked for by.
+pub(super) fn shown(found: &Found) -> FunctionConfiguration {
+    configuration::render(&found.entry, found.version, found.target.qualifier.as_deref(), View::Whole)
 }
 
 #[derive(Serialize)]
@@ -186,12 +201,13 @@ pub(super) async fn get(lambda: Arc<Lambda>, request: Request) -> Result<Respons
     let record = &found.entry.record;
     // Tags and concurrency belong to the function, not to a version of it.
     let is_unqualified = found.target.qualifier.is_none();
+    let package = record.edition(found.version).unwrap_or(&record.latest).config.package.clone();
     let reserved = record.reserved_concurrency.filter(|_| is_unqualified);
     let answer = GetFunctionResponse {
-        configuration: configuration::render(&found.entry, found.target.qualifier.as_deref(), View::Whole),
+        configuration: shown(&found),
         code: Code {
             repository_type: "S3",
-            location: download::link(&lambda, &request.endpoint, &record.latest.config.package),
+            location: download::link(&lambda, &request.endpoint, &package),
         },
         tags: Some(&record.tags).filter(|tags| is_unqualified && !tags.is_empty()),
         concurrency: reserved.map(|reserved| Concurrency {
@@ -208,7 +224,7 @@ pub(super) async fn delete(lambda: Arc<Lambda>, request: Request) -> Result<Resp
 }
 
 /// The function and qualifier of a request that only names them.
-fn named(request: &Request) -> Result<(&str, Option<&str>), Error> {
+pub(super) fn named(request: &Request) -> Result<(&str, Option<&str>), Error> {
     let (name, qualifier) = (request.label("FunctionName"), request.query("Qualifier"));
     let mut violations = Violations::new();
     target::check(&mut violations, Use::Read, Some(name), qualifier);
@@ -227,10 +243,12 @@ struct ListFunctionsResponse {
 pub(super) async fn list(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let wish = parse_list(&request)?;
     let page = list_functions::run(&lambda, &request.caller, &wish)?;
-    let qualifier = wish.all_versions.then_some("$LATEST");
-    let shown = page.entries.iter().map(|entry| configuration::render(entry, qualifier, View::Listed));
+    let show = |(entry, version): &list_functions::Listed| match wish.all_versions {
+        true => configuration::render_listed(entry, *version),
+        false => configuration::render(entry, *version, None, View::Listed),
+    };
     let answer = ListFunctionsResponse {
-        functions: shown.collect(),
+        functions: page.items.iter().map(show).collect(),
         next_marker: page.next_marker,
     };
     Response::json(StatusCode::OK, &answer)
@@ -246,21 +264,11 @@ fn parse_list(request: &Request) -> Result<ListFunctions, Error> {
     if let Some(version) = version {
         violations.enum_set("functionVersion", version, &["ALL"]);
     }
-    let limit =
-        request.query("MaxItems").map(|text| text.parse::<i64>().map_err(|_| not_a_number(text))).transpose()?;
-    if let Some(limit) = limit {
-        violations.range("maxItems", limit, 1..=10_000);
-    }
+    let page = paging::parse(request, &mut violations, 10_000)?;
     violations.finish_with(Error::Constraint)?;
     Ok(ListFunctions {
         all_versions: version.is_some(),
         master_region: region.map(ToOwned::to_owned),
-        // An empty marker is where a list begins.
-        marker: request.query("Marker").filter(|marker| !marker.is_empty()).map(ToOwned::to_owned),
-        limit,
+        page,
     })
-}
-
-fn not_a_number(text: &str) -> Error {
-    Error::WrongShape(format!("MaxItems: expected an integer, found {text:?}"))
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::Lambda;
 use crate::api::code::{ARCHITECTURES, CodeSource};
-use crate::api::configuration::code_sha256;
 use crate::api::functions::parsed;
 use crate::api::members::Members;
 use crate::api::timestamp;
@@ -136,7 +135,7 @@ fn render(lambda: &Lambda, endpoint: &str, status: StatusCode, version: &LayerVe
     let answer = LayerVersionResponse {
         content: Content {
             location: download::link(lambda, endpoint, package),
-            code_sha256: code_sha256(&package.sha256_hex),
+            code_sha256: package.code_sha256(),
             code_size: package.size_bytes,
         },
         layer_arn: version.key.arn(),

@@ -4,13 +4,17 @@
 //! at once; what the service's own code refuses is refused in `ops`.
 
 mod account;
+mod aliases;
 mod code_link;
+mod concurrency;
 mod functions;
 mod invoke;
 mod layers;
+mod paging;
 mod tags;
 mod timestamp;
 mod unserved;
+mod versions;
 
 pub(crate) mod code;
 pub(crate) mod configuration;
@@ -76,6 +80,9 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
         ),
     ];
     routes.extend(layer_routes(lambda));
+    routes.extend(versions::routes(lambda));
+    routes.extend(aliases::routes(lambda));
+    routes.extend(concurrency::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }

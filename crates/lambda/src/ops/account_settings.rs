@@ -11,17 +11,17 @@ use crate::ops::code;
 pub(crate) struct Usage {
     pub(crate) code_bytes: u64,
     pub(crate) functions: u64,
-    /// Concurrency that functions have reserved.
-    pub(crate) reserved: u32,
+    /// Concurrency that functions have reserved, or provisioned without reserving.
+    pub(crate) concurrency: u32,
 }
 
 pub(crate) async fn run(lambda: &Lambda, caller: &Caller) -> Result<Usage, Error> {
     let entries = lambda.functions.snapshot.page(&caller.account, &caller.region, None, usize::MAX);
-    let of_functions: u64 = entries.iter().map(|entry| entry.record.latest.config.package.size_bytes).sum();
+    let of_functions: u64 = entries.iter().map(|entry| entry.record.code_bytes()).sum();
     let of_layers = code::layer_bytes(lambda, &caller.account, &caller.region).await?;
     Ok(Usage {
         code_bytes: of_functions.saturating_add(of_layers),
         functions: entries.len() as u64,
-        reserved: entries.iter().filter_map(|entry| entry.record.reserved_concurrency).sum(),
+        concurrency: entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.record.concurrency_taken())),
     })
 }

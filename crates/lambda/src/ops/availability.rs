@@ -28,9 +28,6 @@ pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
     if settings.kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
         return refuse("KMSKeyArn", "leave it out");
     }
-    if settings.snap_start.as_deref() == Some("PublishedVersions") {
-        return refuse("SnapStart", "set ApplyOn to None");
-    }
     if settings.tracing_mode.as_deref() == Some("Active") {
         return refuse("TracingConfig", "set Mode to PassThrough");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hearth_model::{AccountId, CodeDir, FunctionKey, Region};
+use hearth_model::{AccountId, CodeDir, Region};
 use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::Lambda;
@@ -73,18 +73,19 @@ pub(crate) async fn store(lambda: &Lambda, zip: Bytes) -> Result<Held, Error> {
 
 /// # Errors
 /// [`Error::CodeStorageExceeded`] when the account's packages and `more` bytes exceed its limit.
+/// `replaced` are bytes that are given up for them.
 pub(crate) async fn check_storage(
     lambda: &Lambda,
     account: &AccountId,
     region: &Region,
-    replaced: Option<&FunctionKey>,
+    replaced: Option<u64>,
     more: u64,
 ) -> Result<(), Error> {
     let limit = lambda.limits.total_code_bytes;
     let functions = lambda.functions.snapshot.page(account, region, None, usize::MAX);
-    let others = functions.iter().filter(|entry| Some(&entry.key) != replaced);
-    let used: u64 = others.map(|entry| entry.record.latest.config.package.size_bytes).sum();
+    let used: u64 = functions.iter().map(|entry| entry.record.code_bytes()).sum();
     let used = used.saturating_add(layer_bytes(lambda, account, region).await?);
+    let used = used.saturating_sub(replaced.unwrap_or_default());
     if used.saturating_add(more) > limit { Err(Error::CodeStorageExceeded { limit }) } else { Ok(()) }
 }
 

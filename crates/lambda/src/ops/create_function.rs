@@ -10,8 +10,8 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, code, function_layers, settings, tags};
-use crate::record::{Config, FORM, FunctionRecord, Latest, LoggingSettings, Package, Status};
+use crate::ops::{availability, code, function_layers, publish, settings, tags};
+use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -47,7 +47,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     target::refuse_version(&target)?;
     check_members(&wish)?;
     check_mandatory(&wish.settings)?;
-    settings::check(&wish.settings)?;
+    settings::check(lambda, &wish.settings)?;
     let architecture = availability::check_architecture(wish.architecture, lambda.host_architecture)?;
     tags::check(&wish.tags)?;
     let layers = function_layers::resolve(lambda, caller, wish.settings.layers.as_deref().unwrap_or_default()).await?;
@@ -55,7 +55,8 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     if lambda.functions.get(&target.key).is_some() {
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
-    code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64).await?;
+    let copies = if wish.publish { 2 } else { 1 };
+    code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64 * copies).await?;
     // Merged before the package is looked at, so that a contradiction costs no unzipping.
     let draft = settings::merge(&target.key.name, &defaults(architecture), &wish.settings)?;
     let held = code::store(lambda, zip).await?;
@@ -66,20 +67,27 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     };
     function_layers::check_sizes(&config)?;
     settings::warn_of_runtime(lambda, &target.key.name, &config.runtime);
-    let record = FunctionRecord {
+    let mut record = FunctionRecord {
         v: FORM,
         incarnation: lambda.random.uuid().to_string(),
         tags: wish.tags,
         reserved_concurrency: None,
-        latest: Latest {
+        latest: Edition {
             config,
             revision_id: lambda.random.uuid().to_string(),
             modified_ms: lambda.clock.now_ms(),
             status: Status::Creating,
         },
         previous: None,
+        versions_made: 0,
+        provisioned: BTreeMap::new(),
+        versions: Arc::default(),
+        aliases: Arc::default(),
         newer: serde_json::Map::new(),
     };
+    if wish.publish {
+        publish::publish(&mut record, Status::Creating, None, &lambda.clock, &lambda.random);
+    }
     let made = lambda.functions.create(&target.key, record).await;
     // Also after an error: a write that failed may have been made all the same.
     activation::start(lambda, &target.key);
@@ -90,7 +98,6 @@ fn check_members(wish: &CreateFunction) -> Result<(), Error> {
     let image = wish.package_type.as_deref() == Some("Image") || wish.code.image;
     availability::check_members(&[
         ("PackageType Image", image, "deploy a zip"),
-        ("Publish", wish.publish, "leave it out; versions cannot be published"),
         ("PublishTo", wish.publish_to, "leave it out"),
         ("CodeSigningConfigArn", wish.code_signing, "leave it out"),
         ("TenancyConfig", wish.tenancy, "leave it out"),
@@ -120,6 +127,7 @@ fn defaults(architecture: Architecture) -> Config {
         architecture,
         environment: None,
         logging: LoggingSettings::default(),
+        snap_start: false,
         package: Package {
             sha256_hex: String::new(),
             size_bytes: 0,

@@ -1,15 +1,15 @@
-//! ListFunctions.
+//! ListFunctions and ListVersionsByFunction.
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hearth_model::FunctionName;
+use hearth_model::{FunctionKey, FunctionName, Version};
 use hearth_wire::Caller;
 
 use crate::Lambda;
 use crate::error::Error;
+use crate::ops::page::{self, List, Page};
 use crate::snapshot::Entry;
+use crate::target::{self, Use};
 
 /// A wish that has passed the model's constraints.
 pub(crate) struct ListFunctions {
@@ -17,23 +17,25 @@ pub(crate) struct ListFunctions {
     pub(crate) all_versions: bool,
     /// `ALL`, or the region of Lambda@Edge masters.
     pub(crate) master_region: Option<String>,
-    pub(crate) marker: Option<String>,
-    pub(crate) limit: Option<i64>,
+    pub(crate) page: page::Wish,
 }
 
-/// A page, by name, and the marker of the next one.
-pub(crate) struct Page {
-    pub(crate) entries: Vec<Arc<Entry>>,
-    pub(crate) next_marker: Option<String>,
-}
+/// A version of a function, `$LATEST` included.
+pub(crate) type Listed = (Arc<Entry>, Version);
 
-/// The service gives no more at once, whatever was asked for.
-const PAGE_MAX: usize = 50;
-/// Says what a marker is of, so that another list's is refused.
-const MARKER_PREFIX: &str = "function:";
+const FUNCTIONS: List = List {
+    kind: "function",
+    operation: "ListFunctions",
+};
+const VERSIONS: List = List {
+    kind: "version",
+    operation: "ListVersionsByFunction",
+};
 
-pub(crate) fn run(lambda: &Lambda, caller: &Caller, wish: &ListFunctions) -> Result<Page, Error> {
-    let after = wish.marker.as_deref().map(decode_marker).transpose()?;
+/// Functions by name; with versions, each function's `$LATEST` first and then by number.
+pub(crate) fn run(lambda: &Lambda, caller: &Caller, wish: &ListFunctions) -> Result<Page<Listed>, Error> {
+    let after = FUNCTIONS.after(&wish.page)?.map(|item| parse_item(&item).ok_or_else(|| FUNCTIONS.foreign()));
+    let after = after.transpose()?;
     if let Some(region) = &wish.master_region {
         if !wish.all_versions {
             return Err(Error::InvalidParameter("MasterRegion requires FunctionVersion to be ALL.".to_owned()));
@@ -41,50 +43,57 @@ pub(crate) fn run(lambda: &Lambda, caller: &Caller, wish: &ListFunctions) -> Res
         // A region selects replicas of Lambda@Edge functions, and there are none here.
         if region != "ALL" {
             return Ok(Page {
-                entries: Vec::new(),
+                items: Vec::new(),
                 next_marker: None,
             });
         }
     }
-    let limit = wish.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
-    // One more than shown tells whether there is a next page.
     let snapshot = &lambda.functions.snapshot;
-    let mut entries = snapshot.page(&caller.account, &caller.region, after.as_deref(), limit + 1);
-    let has_more = entries.len() > limit;
-    entries.truncate(limit);
-    let next_marker = entries.last().filter(|_| has_more).map(|last| encode_marker(last.key.name.as_str()));
-    Ok(Page { entries, next_marker })
-}
-
-fn encode_marker(name: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{MARKER_PREFIX}{name}"))
-}
-
-fn decode_marker(marker: &str) -> Result<String, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(marker).ok();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let name = text.as_deref().and_then(|text| text.strip_prefix(MARKER_PREFIX)).and_then(FunctionName::parse);
-    name.map(|name| name.to_string())
-        .ok_or_else(|| Error::InvalidParameter("Marker is not one that ListFunctions gave.".to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn markers_lead_back_to_their_name(name in "[a-zA-Z0-9_-]{1,64}") {
-            prop_assert_eq!(decode_marker(&encode_marker(&name)).ok(), Some(name));
-        }
-
-        #[test]
-        fn other_text_is_refused(text in "\\PC{0,40}") {
-            let _ = decode_marker(&text);
-            let spoiled = text + "!";
-            prop_assert!(decode_marker(&spoiled).is_err());
-        }
+    // Each function has one item at least, and one more than shown tells of a next page.
+    let count = page::limit(&wish.page) + 1;
+    let name = after.as_ref().map(|(name, _)| name.as_str());
+    let next = snapshot.page(&caller.account, &caller.region, name, count);
+    if !wish.all_versions {
+        let items = next.into_iter().map(|entry| (entry, Version::Latest));
+        return Ok(FUNCTIONS.cut(&wish.page, items, item));
     }
+    // A page may have ended amid a function's versions.
+    let begun = after.and_then(|(name, shown)| {
+        let key = FunctionKey {
+            account: caller.account.clone(),
+            region: caller.region.clone(),
+            name,
+        };
+        Some((snapshot.get(&key)?, shown))
+    });
+    let rest = begun.into_iter().flat_map(|(entry, shown)| versions_after(&entry, Some(shown)));
+    let items = rest.chain(next.iter().flat_map(|entry| versions_after(entry, None)));
+    Ok(FUNCTIONS.cut(&wish.page, items, item))
+}
+
+/// The versions of one function.
+pub(crate) fn versions(lambda: &Lambda, caller: &Caller, name: &str, wish: &page::Wish) -> Result<Page<Listed>, Error> {
+    let target = target::resolve(caller, Use::Read, name, None, "ListVersionsByFunction")?;
+    target::refuse_version(&target)?;
+    let after = VERSIONS.after(wish)?.map(|item| parse_version(&item).ok_or_else(|| VERSIONS.foreign())).transpose()?;
+    let entry = lambda.functions.get(&target.key).ok_or(Error::FunctionNotFound { arn: target.arn })?;
+    Ok(VERSIONS.cut(wish, versions_after(&entry, after), |(_, version)| version.to_string()))
+}
+
+fn versions_after(entry: &Arc<Entry>, after: Option<Version>) -> Vec<Listed> {
+    let versions = entry.record.editions().map(|(version, _)| version);
+    versions.filter(|version| after.is_none_or(|after| *version > after)).map(|v| (Arc::clone(entry), v)).collect()
+}
+
+fn item((entry, version): &Listed) -> String {
+    format!("{}:{version}", entry.key.name)
+}
+
+fn parse_item(item: &str) -> Option<(FunctionName, Version)> {
+    let (name, version) = item.split_once(':')?;
+    Some((FunctionName::parse(name)?, parse_version(version)?))
+}
+
+fn parse_version(text: &str) -> Option<Version> {
+    if text == "$LATEST" { Some(Version::Latest) } else { text.parse().ok().map(Version::Number) }
 }

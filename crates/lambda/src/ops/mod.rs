@@ -1,8 +1,10 @@
 //! The logic of the operations, over the state and free of wire formats.
 
 pub(crate) mod account_settings;
+pub(crate) mod aliases;
 pub(crate) mod availability;
 pub(crate) mod code;
+pub(crate) mod concurrency;
 pub(crate) mod create_function;
 pub(crate) mod delete_function;
 pub(crate) mod download;
@@ -14,8 +16,13 @@ pub(crate) mod layers;
 pub(crate) mod list_functions;
 pub(crate) mod logging;
 pub(crate) mod marker;
+pub(crate) mod page;
+pub(crate) mod provisioned;
+pub(crate) mod publish;
+pub(crate) mod publish_version;
 pub(crate) mod runtime;
 pub(crate) mod settings;
+pub(crate) mod snap_start;
 pub(crate) mod tags;
 pub(crate) mod update;
 pub(crate) mod update_function_code;

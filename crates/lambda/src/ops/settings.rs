@@ -5,7 +5,7 @@ use hearth_model::FunctionName;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, environment, logging, runtime};
+use crate::ops::{availability, environment, logging, runtime, snap_start};
 use crate::record::Config;
 
 /// An account may use this much; the model admits more, for managed instances.
@@ -15,7 +15,7 @@ const MEMORY_MAX_MIB: i64 = 10_240;
 ///
 /// # Errors
 /// The first refusal.
-pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
+pub(crate) fn check(lambda: &Lambda, settings: &Settings) -> Result<(), Error> {
     if let Some(name) = &settings.runtime {
         runtime::check(name)?;
     }
@@ -27,20 +27,23 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
         )));
     }
     availability::check_settings(settings)?;
+    if snap_start::wanted(settings) == Some(true) {
+        lambda.preparation.check("SnapStart")?;
+    }
     settings.environment.as_ref().map_or(Ok(()), environment::check)
 }
 
 /// The configuration with what was wanted put over it; what was not mentioned stays.
 ///
 /// # Errors
-/// A logging configuration that contradicts itself.
+/// A configuration that contradicts itself.
 pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -> Result<Config, Error> {
     let logging = match &settings.logging {
         Some(wanted) => logging::merge(name, &before.logging, wanted)?,
         None => before.logging.clone(),
     };
     let text = |wanted: &Option<String>, before: &String| wanted.clone().unwrap_or_else(|| before.clone());
-    Ok(Config {
+    let config = Config {
         serial: before.serial + 1,
         runtime: text(&settings.runtime, &before.runtime),
         handler: text(&settings.handler, &before.handler),
@@ -53,8 +56,11 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
         environment: settings.environment.clone().or_else(|| before.environment.clone()),
         logging,
         package: before.package.clone(),
+        snap_start: snap_start::wanted(settings).unwrap_or(before.snap_start),
         layers: before.layers.clone(),
-    })
+    };
+    snap_start::check(&config)?;
+    Ok(config)
 }
 
 /// A wanted number that has passed its range check.

@@ -98,7 +98,7 @@ async fn change(
         record.latest.revision_id = lambda.random.uuid().to_string();
         Ok(record)
     };
-    lambda.functions.change(key, None, || absent.clone(), edit).await.map(|_| ())
+    lambda.functions.change(key, &[], || absent.clone(), edit).await.map(|_| ())
 }
 
 /// Which function a resource's ARN names, and the answer when it is not there. The ARN has passed

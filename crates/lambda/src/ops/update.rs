@@ -3,7 +3,7 @@
 use hearth_core::{Clock, Random};
 
 use crate::error::Error;
-use crate::record::{Config, FunctionRecord, Latest, Status};
+use crate::record::{Config, Edition, FunctionRecord, Status};
 use crate::snapshot::Entry;
 
 /// # Errors
@@ -25,7 +25,7 @@ pub(crate) fn check(entry: &Entry, revision_id: Option<&str>) -> Result<(), Erro
 pub(crate) fn begin(record: &FunctionRecord, config: Config, clock: &Clock, random: &Random) -> FunctionRecord {
     let serving = record.serving().cloned();
     FunctionRecord {
-        latest: Latest {
+        latest: Edition {
             config,
             revision_id: random.uuid().to_string(),
             modified_ms: clock.now_ms(),

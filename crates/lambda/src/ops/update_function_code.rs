@@ -8,8 +8,8 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
-use crate::ops::{availability, code, function_layers, update};
-use crate::record::{Config, FunctionRecord, Package};
+use crate::ops::{availability, code, function_layers, publish, update};
+use crate::record::{Config, FunctionRecord, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -29,6 +29,8 @@ pub(crate) struct UpdateFunctionCode {
 /// What came of it.
 pub(crate) enum Updated {
     Done(Arc<Entry>),
+    /// With the number of the version.
+    Published(Arc<Entry>, u64),
     /// The function as it stands, and as it would be.
     WouldBe(Arc<Entry>, Box<FunctionRecord>),
 }
@@ -43,10 +45,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
             "Please don't provide ImageUri when updating a function with packageType Zip.".to_owned(),
         ));
     }
-    availability::check_members(&[
-        ("Publish", wish.publish, "leave it out; versions cannot be published"),
-        ("PublishTo", wish.publish_to, "leave it out"),
-    ])?;
+    availability::check_members(&[("PublishTo", wish.publish_to, "leave it out")])?;
     // What the client leaves open stays; that it can run here was checked when it was chosen.
     let architecture = match wish.architecture {
         Some(wanted) => availability::check_architecture(Some(wanted), lambda.host_architecture)?,
@@ -55,7 +54,9 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
     let zip = code::zip_of(&wish.code, "function")?;
     update::check(&entry, wish.revision_id.as_deref())?;
     let key = &target.key;
-    code::check_storage(lambda, &key.account, &key.region, Some(key), zip.len() as u64).await?;
+    let copies = if wish.publish { 2 } else { 1 };
+    let replaced = entry.record.latest.config.package.size_bytes;
+    code::check_storage(lambda, &key.account, &key.region, Some(replaced), zip.len() as u64 * copies).await?;
     if wish.dry_run {
         let package = code::inspect(zip).await?;
         let mut record = entry.record.clone();
@@ -66,12 +67,19 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
     let edit = |entry: &Entry| {
         update::check(entry, wish.revision_id.as_deref())?;
         let config = with_code(&entry.record.latest.config, held.package.clone(), architecture)?;
-        Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
+        let mut record = update::begin(&entry.record, config, &lambda.clock, &lambda.random);
+        if wish.publish {
+            publish::publish(&mut record, Status::Creating, None, &lambda.clock, &lambda.random);
+        }
+        Ok(record)
     };
-    let changed = lambda.functions.change(key, None, || target.not_found(), edit).await;
+    let changed = lambda.functions.change(key, &[], || target.not_found(), edit).await;
     // Also after an error: a write that failed may have been made all the same.
     activation::start(lambda, key);
-    changed.map(Updated::Done)
+    changed.map(|entry| match publish::current(&entry.record).filter(|_| wish.publish) {
+        Some(number) => Updated::Published(entry, number),
+        None => Updated::Done(entry),
+    })
 }
 
 fn with_code(before: &Config, package: Package, architecture: Architecture) -> Result<Config, Error> {

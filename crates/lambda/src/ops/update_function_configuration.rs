@@ -31,7 +31,7 @@ pub(crate) async fn run(
     if lambda.functions.get(&target.key).is_none() {
         return Err(target.not_found());
     }
-    settings::check(&wish.settings)?;
+    settings::check(lambda, &wish.settings)?;
     let layers = match &wish.settings.layers {
         Some(arns) => Some(function_layers::resolve(lambda, caller, arns).await?),
         None => None,
@@ -45,7 +45,7 @@ pub(crate) async fn run(
         }
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
-    let changed = lambda.functions.change(&target.key, None, || target.not_found(), edit).await;
+    let changed = lambda.functions.change(&target.key, &[], || target.not_found(), edit).await;
     // Also after an error: a write that failed may have been made all the same.
     activation::start(lambda, &target.key);
     if let (Ok(_), Some(runtime)) = (&changed, &wish.settings.runtime) {

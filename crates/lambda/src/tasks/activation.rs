@@ -1,20 +1,23 @@
 //! From Pending to Active, and from InProgress to Successful.
 //!
-//! The package is unpacked first, then the function is committed as active, then its spec is
-//! visible. After a crash in between, the next start does it again: every step can be repeated. A
-//! package that cannot be unpacked fails the change, and what served before goes on serving.
+//! The package is unpacked first, then, for a version with SnapStart, its snapshot made, then the
+//! change is committed as active, then its spec is visible. After a crash in between, the next
+//! start does it again: every step can be repeated. A package that cannot be unpacked, or an init
+//! that fails, fails the change, and what served before goes on serving.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::TaskKind;
-use hearth_model::FunctionKey;
+use hearth_model::{FunctionKey, Version};
+use parking_lot::Mutex;
 
 use crate::Lambda;
 use crate::error::Error;
 use crate::ops::code;
 use crate::package::PackageError;
-use crate::record::{Config, Failure, FunctionRecord, Status};
+use crate::record::{Config, Edition, Failure, FunctionRecord, Status, VersionRecord};
 use crate::snapshot::{Entry, Files};
 
 /// The disk may be full for a moment; the package is not read more often than this.
@@ -30,21 +33,69 @@ pub(crate) fn start(lambda: &Arc<Lambda>, key: &FunctionKey) {
     });
 }
 
+/// [`start`], when there is something to bring to its end.
+pub(crate) fn start_if_needed(lambda: &Arc<Lambda>, key: &FunctionKey) {
+    let entry = lambda.functions.get(key);
+    if entry.is_some_and(|entry| entry.lacks_code() || entry.record.is_in_transition()) {
+        start(lambda, key);
+    }
+}
+
 async fn activate(lambda: &Arc<Lambda>, key: &FunctionKey) {
     let Some(entry) = lambda.functions.get(key) else {
         return;
     };
-    if let Some(config) = entry.record.serving().filter(|_| entry.lacks_code()) {
-        // Nothing to commit: a configuration serves and this process lacks its files.
-        match unpack(lambda, key, config).await {
-            Ok(files) => lambda.functions.supply_files(key, files).await,
-            Err(error) => tracing::error!(function = %key.name, %error, "an active function has no files to run"),
+    supply(lambda, &entry).await;
+    if matches!(entry.record.latest.status, Status::Creating | Status::Updating) {
+        let unpacked = unpack(lambda, key, &entry.record.latest.config).await;
+        finish(lambda, &entry, Version::Latest, unpacked).await;
+    }
+    let creating = |version: &VersionRecord| version.edition.status == Status::Creating;
+    for (number, version) in entry.record.versions.iter().filter(|(_, version)| creating(version)) {
+        make_version(lambda, &entry, *number, version).await;
+    }
+}
+
+/// Nothing to commit: configurations serve, or are about to, and this process lacks their files.
+async fn supply(lambda: &Arc<Lambda>, entry: &Entry) {
+    for config in entry.lacking() {
+        match unpack(lambda, &entry.key, config).await {
+            Ok(files) => lambda.functions.supply_files(&entry.key, &[files]).await,
+            Err(error) => tracing::error!(function = %entry.key.name, %error, "a function has no files to run"),
         }
     }
-    if entry.record.is_in_transition() {
-        let unpacked = unpack(lambda, key, &entry.record.latest.config).await;
-        finish(lambda, &entry, unpacked).await;
-    }
+}
+
+/// Brings a version that was published to where it can be invoked.
+async fn make_version(lambda: &Arc<Lambda>, begun: &Entry, number: u64, version: &VersionRecord) {
+    // Another activation may be at it: an init must not run twice.
+    let Some(_turn) = lambda.making.begin(&version.incarnation, number) else {
+        return;
+    };
+    let unpacked = unpack(lambda, &begun.key, &version.edition.config).await;
+    let ready = match unpacked {
+        Ok(files) if version.edition.config.snap_start => match snapshot(lambda, begun, number, &files).await {
+            Ok(()) => Ok(files),
+            // The data plane is going away: the next start makes the snapshot.
+            Err(_) if lambda.shutdown.is_started() => return,
+            Err(error) => Err(error),
+        },
+        other => other,
+    };
+    finish(lambda, begun, Version::Number(number), ready).await;
+}
+
+/// Runs a version's init once, ahead of its first invocation.
+async fn snapshot(lambda: &Lambda, begun: &Entry, number: u64, files: &Files) -> Result<(), Error> {
+    lambda.functions.supply_files(&begun.key, std::slice::from_ref(files)).await;
+    let now = lambda.functions.get(&begun.key).filter(|now| now.record.incarnation == begun.record.incarnation);
+    let absent = || Error::FunctionNotFound { arn: begun.arn.clone() };
+    let spec = now.and_then(|now| now.spec(number)).ok_or_else(absent)?;
+    let preparation = tokio::select! {
+        preparation = lambda.preparation.joined() => preparation,
+        () = lambda.shutdown.started() => return Err(absent()),
+    };
+    preparation.snapshot(spec).await.map_err(Error::Snapshot)
 }
 
 async fn unpack(lambda: &Lambda, key: &FunctionKey, config: &Config) -> Result<Files, Error> {
@@ -74,25 +125,23 @@ fn is_passing(error: &Error) -> bool {
 
 /// Commits the end of the change, unless the function has changed or gone meanwhile. Tries until
 /// it succeeds or the server stops: the client was told that the change will end.
-async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Files, Error>) {
-    let failure = unpacked.as_ref().err().map(failure);
-    if let Err(error) = &unpacked {
-        tracing::error!(function = %begun.key.name, %error, "a function could not be activated");
+async fn finish(lambda: &Lambda, begun: &Entry, version: Version, ready: Result<Files, Error>) {
+    let failure = ready.as_ref().err().map(failure);
+    if let Err(error) = &ready {
+        tracing::error!(function = %begun.key.name, %version, %error, "a function could not be activated");
     }
-    let files = unpacked.ok();
+    let files: Vec<_> = ready.into_iter().collect();
     let mut wait = RETRY_FIRST;
     loop {
-        let edit = |now: &Entry| ended(begun, now, failure.as_ref(), lambda.random.uuid().to_string());
+        let edit = |now: &Entry| ended(begun, now, version, failure.as_ref(), &lambda.random.uuid().to_string());
         let superseded = || Error::FunctionNotFound { arn: begun.arn.clone() };
-        match lambda.functions.change(&begun.key, files.clone(), superseded, edit).await {
+        match lambda.functions.change(&begun.key, &files, superseded, edit).await {
             // The package before may be unused now.
             Ok(_) => return lambda.collector.nudge(),
             // A deletion or another change has taken over. Or this very change has ended already, by
             // another process or by a write that was reported as failed: then the files are wanted.
             Err(Error::FunctionNotFound { .. }) => {
-                if let Some(files) = files {
-                    lambda.functions.supply_files(&begun.key, files).await;
-                }
+                lambda.functions.supply_files(&begun.key, &files).await;
                 return lambda.collector.nudge();
             }
             Err(error) => {
@@ -106,35 +155,95 @@ async fn finish(lambda: &Lambda, begun: &Entry, unpacked: Result<Files, Error>) 
     }
 }
 
-/// The function with its change at an end, or a refusal when it is not that change any more.
-fn ended(begun: &Entry, now: &Entry, failure: Option<&Failure>, revision_id: String) -> Result<FunctionRecord, Error> {
+/// The function with the change of a version at an end, or a refusal when it is not that change any
+/// more.
+fn ended(
+    begun: &Entry,
+    now: &Entry,
+    version: Version,
+    failure: Option<&Failure>,
+    revision_id: &str,
+) -> Result<FunctionRecord, Error> {
+    let same = |now: &Edition, begun: &Edition| now.config.serial == begun.config.serial && now.status == begun.status;
     let is_same = now.record.incarnation == begun.record.incarnation
-        && now.record.latest.config.serial == begun.record.latest.config.serial
-        && now.record.latest.status == begun.record.latest.status;
+        && now.record.edition(version).zip(begun.record.edition(version)).is_some_and(|(now, begun)| same(now, begun));
     if !is_same {
         return Err(Error::FunctionNotFound { arn: begun.arn.clone() });
     }
     let mut record = now.record.clone();
-    record.latest.revision_id = revision_id;
-    record.latest.status = match (&record.latest.status, failure) {
+    match version {
+        Version::Latest => {
+            end(&mut record.latest, failure, revision_id);
+            if failure.is_none() {
+                record.previous = None;
+            }
+        }
+        Version::Number(number) => {
+            record.edit_version(number, |version| end(&mut version.edition, failure, revision_id));
+        }
+    }
+    Ok(record)
+}
+
+fn end(edition: &mut Edition, failure: Option<&Failure>, revision_id: &str) {
+    revision_id.clone_into(&mut edition.revision_id);
+    edition.status = match (&edition.status, failure) {
         (Status::Creating, Some(failure)) => Status::CreationFailed(failure.clone()),
         (_, Some(failure)) => Status::UpdateFailed(failure.clone()),
         (_, None) => Status::Active,
     };
-    if failure.is_none() {
-        record.previous = None;
-    }
-    Ok(record)
 }
 
 fn failure(error: &Error) -> Failure {
     let (code, reason) = match error {
         Error::Package(cause) if cause.is_clients_fault() => ("InvalidZipFileException", cause.client_message()),
+        Error::Snapshot(cause) => (snapshot_code(&cause.kind), cause.to_string()),
         // The server's log has the cause.
         _ => ("InternalError", "The deployment package could not be unpacked.".to_owned()),
     };
     Failure {
         code: code.to_owned(),
         reason,
+    }
+}
+
+/// The reason codes that the service's model has for a failed init.
+fn snapshot_code(kind: &str) -> &'static str {
+    match kind {
+        "Sandbox.Timedout" => "FunctionError.InitTimeout",
+        "Runtime.InvalidEntrypoint" => "FunctionError.InvalidEntryPoint",
+        "Runtime.OutOfMemory" | "Runtime.OutOfMemoryError" => "FunctionError.InitResourceExhausted",
+        // Hearth's own word for an interpreter that the host lacks.
+        "Runtime.Unavailable" => "InvalidRuntime",
+        kind if kind.starts_with("Extension.") => "FunctionError.ExtensionInitError",
+        kind if kind.starts_with("Runtime.") => "FunctionError.RuntimeInitError",
+        kind if kind.starts_with("Sandbox.") => "InternalError",
+        _ => "FunctionError",
+    }
+}
+
+/// The versions that are being made by this process.
+#[derive(Debug, Default)]
+pub(crate) struct Making {
+    versions: Mutex<HashSet<(String, u64)>>,
+}
+
+/// The right to make a version; given back when dropped.
+struct Turn<'m> {
+    making: &'m Making,
+    version: (String, u64),
+}
+
+impl Making {
+    /// `None` when somebody makes it already.
+    fn begin(&self, incarnation: &str, number: u64) -> Option<Turn<'_>> {
+        let version = (incarnation.to_owned(), number);
+        self.versions.lock().insert(version.clone()).then_some(Turn { making: self, version })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.making.versions.lock().remove(&self.version);
     }
 }

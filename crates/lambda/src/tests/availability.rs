@@ -18,7 +18,11 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         (json!({"FileSystemConfigs": efs}), "FileSystemConfigs", "leave it out or give an empty list"),
         (json!({"DeadLetterConfig": {"TargetArn": queue}}), "DeadLetterConfig", "leave out TargetArn"),
         (json!({"KMSKeyArn": key}), "KMSKeyArn", "leave it out"),
-        (json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}), "SnapStart", "set ApplyOn to None"),
+        (
+            json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}),
+            "SnapStart",
+            "nothing initialises environments ahead of demand here",
+        ),
         (json!({"TracingConfig": {"Mode": "Active"}}), "TracingConfig", "set Mode to PassThrough"),
         (
             json!({"ImageConfig": {"Command": ["x"]}}),
@@ -38,14 +42,12 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         check(&world, vec![create("create", members, message), case]).await;
     }
     let s3 = json!({"S3Bucket": "bucket", "S3Key": "k"});
-    let publish = "leave it out; versions cannot be published";
     let host = "this host runs x86_64 and cannot run arm64";
     let csc = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-00000000000000000";
     check(
         &world,
         vec![
             create("S3", json!({"Code": s3}), unavailable("S3Bucket", "give the package as ZipFile")),
-            create("publish", json!({"Publish": true}), unavailable("Publish", publish)),
             create("publish to", json!({"PublishTo": "LATEST_PUBLISHED"}), unavailable("PublishTo", "leave it out")),
             create(
                 "an image",
@@ -70,10 +72,10 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
             ),
             put("S3", "/f/code", s3, unavailable("S3Bucket", "give the package as ZipFile")),
             put(
-                "publish",
+                "publish to",
                 "/f/code",
-                json!({"ZipFile": zipped("x"), "Publish": true}),
-                unavailable("Publish", publish),
+                json!({"ZipFile": zipped("x"), "PublishTo": "LATEST_PUBLISHED"}),
+                unavailable("PublishTo", "leave it out"),
             ),
             put(
                 "another architecture",

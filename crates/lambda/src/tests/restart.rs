@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hearth_model::Lookup;
 
 use super::*;
-use crate::db::{Db, Precondition};
+use crate::db::{Before, Db};
 use crate::record::Status;
 use crate::tasks::collect::{Remaining, collect};
 
@@ -41,7 +41,7 @@ async fn a_creation_cut_short_is_finished_at_the_next_start() {
     let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
     let mut record = stored.record;
     record.latest.status = Status::Creating;
-    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    db(&world).put(&key("f"), &record, Before::Stored(stored.version, &record)).await.unwrap();
     let again = world.restarted().await;
     assert_eq!(again.settled("f").await["State"], "Active");
 }
@@ -56,7 +56,7 @@ async fn an_update_cut_short_is_finished_and_the_old_code_serves_meanwhile() {
     record.latest.config.serial += 1;
     record.latest.config.timeout_s = 77;
     record.latest.status = Status::Updating;
-    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    db(&world).put(&key("f"), &record, Before::Stored(stored.version, &record)).await.unwrap();
     let again = world.restarted().await;
     let Lookup::Ready(spec) = again.lambda.catalog().lookup(&key("f"), None) else {
         panic!("the previous configuration serves")
@@ -85,7 +85,7 @@ async fn a_package_that_is_gone_fails_the_creation_and_an_update_mends_it() {
     let mut record = stored.record;
     record.latest.status = Status::Creating;
     record.latest.config.package.sha256_hex = "00".repeat(32);
-    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    db(&world).put(&key("f"), &record, Before::Stored(stored.version, &record)).await.unwrap();
     let again = world.restarted().await;
     let failed = again.settled("f").await;
     assert_eq!((&failed["State"], &failed["StateReasonCode"]), (&json!("Failed"), &json!("InternalError")));
@@ -105,7 +105,7 @@ async fn a_failed_update_leaves_the_old_code_serving() {
     record.latest.config.serial += 1;
     record.latest.config.package.sha256_hex = "00".repeat(32);
     record.latest.status = Status::Updating;
-    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    db(&world).put(&key("f"), &record, Before::Stored(stored.version, &record)).await.unwrap();
     let again = world.restarted().await;
     let failed = again.settled("f").await;
     assert_eq!((&failed["State"], &failed["LastUpdateStatus"]), (&json!("Active"), &json!("Failed")));
@@ -134,7 +134,7 @@ async fn a_lost_race_is_run_again_from_what_is_there() {
     let stored = db(&world).get(&key("f")).await.unwrap().unwrap();
     let mut record = stored.record;
     record.tags.insert("by".to_owned(), "another".to_owned());
-    db(&world).put(&key("f"), &record, Precondition::Version(stored.version)).await.unwrap();
+    db(&world).put(&key("f"), &record, Before::Stored(stored.version, &record)).await.unwrap();
     let uri = format!("/2017-03-31/tags/{}", encoded(&format!("{ARN}:f")));
     world.expect("POST", &uri, json!({"Tags": {"mine": "1"}}), 204).await;
     assert_eq!(world.expect("GET", &uri, Value::Null, 200).await, json!({"Tags": {"by": "another", "mine": "1"}}));

@@ -207,9 +207,6 @@ async fn errors_have_their_keys() {
 async fn operations_that_are_not_served_say_so_by_name() {
     let world = World::new().await;
     for (method, uri, operation) in [
-        ("POST", "/2015-03-31/functions/f/versions", "PublishVersion"),
-        ("GET", "/2019-09-30/functions/f/provisioned-concurrency?List=ALL", "ListProvisionedConcurrencyConfigs"),
-        ("GET", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1", "GetProvisionedConcurrencyConfig"),
         ("POST", "/2015-03-31/event-source-mappings/", "CreateEventSourceMapping"),
         ("POST", "/2014-11-13/functions/f/invoke-async", "InvokeAsync"),
         ("GET", "/2019-09-25/functions/f/event-invoke-config/list", "ListFunctionEventInvokeConfigs"),
