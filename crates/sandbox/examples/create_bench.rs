@@ -72,9 +72,60 @@ async fn bench() -> Outcome<()> {
     }
     report("burst of 20 with 4 slots ready: each", each);
     report("burst of 20 with 4 slots ready: all", burst);
+    specialising(&sandboxes, &folder, rounds).await?;
+    companions(&sandboxes).await?;
     freezing(&sandboxes).await?;
     sandboxes.shutdown().await;
     Ok(std::fs::remove_dir_all(folder)?)
+}
+
+/// Code and layers for a process that is up, and other limits.
+async fn specialising(sandboxes: &Sandboxes, folder: &Path, rounds: usize) -> Outcome<()> {
+    let (code, layer) = (folder.join("code"), folder.join("layer"));
+    std::fs::create_dir_all(&code)?;
+    std::fs::create_dir_all(&layer)?;
+    let (mut both, mut limits_only) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (mut spec, reader) = spec()?;
+        spec.dirs = vec!["/var/task".into(), "/opt".into()];
+        let sandbox = sandboxes.create(spec).await?;
+        read_word(reader).await?;
+        tokio::time::sleep(PAUSE).await;
+        let start = Instant::now();
+        sandbox.specialise(Vec::new(), Limits::new(512 << 20)).await?;
+        limits_only.push(start.elapsed());
+        let binds = vec![Bind::read_only(&code, "/var/task"), Bind::read_only(&layer, "/opt")];
+        let start = Instant::now();
+        sandbox.specialise(binds, Limits::new(256 << 20)).await?;
+        both.push(start.elapsed());
+        sandbox.destroy().await;
+    }
+    report("specialise: limits", limits_only);
+    report("specialise: limits and two mounts", both);
+    Ok(())
+}
+
+async fn companions(sandboxes: &Sandboxes) -> Outcome<()> {
+    let (spec, reader) = spec()?;
+    let mut sandbox = sandboxes.create(spec).await?;
+    read_word(reader).await?;
+    let _listener = sandbox.take_listener();
+    let (mut spawn, mut connect, mut reset) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let start = Instant::now();
+        let _companion = sandbox.spawn(Process::new("/bin/cat")).await?;
+        spawn.push(start.elapsed());
+        let start = Instant::now();
+        drop(sandbox.connect(9001).await?);
+        connect.push(start.elapsed());
+        let start = Instant::now();
+        sandbox.reset().await?;
+        reset.push(start.elapsed());
+    }
+    report("spawn a companion: until executed", spawn);
+    report("connect to a port inside", connect);
+    report("reset, until all processes are gone", reset);
+    Ok(())
 }
 
 async fn freezing(sandboxes: &Sandboxes) -> Outcome<()> {

@@ -33,3 +33,59 @@ pub fn to_helper(bytes: &[u8]) {
 pub fn to_slot(bytes: &[u8]) {
     let _ = decode_inline::<ToSlot>(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use proptest::prelude::*;
+    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+    use crate::protocol::{SPACE_FROM_SLOT, receive_inline, send};
+
+    /// Messages as the sandbox's first process writes them, so that the bytes get past the decoding.
+    fn message() -> impl Strategy<Value = FromSlot> {
+        use crate::error::SetupError;
+        use crate::spec::ExitStatus;
+        let number = prop_oneof![0u32..6, any::<u32>()];
+        let error = prop::option::of(Just(SetupError::DiedEarly));
+        let status = prop_oneof![any::<i32>().prop_map(ExitStatus::Code), Just(ExitStatus::Signal(9))];
+        prop_oneof![
+            Just(FromSlot::Prepared),
+            (number.clone(), error).prop_map(|(request, error)| FromSlot::Answer { request, error }),
+            (number, status).prop_map(|(process, status)| FromSlot::Exited { process, status }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_from_a_sandbox_cause_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            from_slot(&bytes);
+            to_helper(&bytes);
+            to_slot(&bytes);
+        }
+
+        #[test]
+        fn messages_in_any_order_cause_no_panic(messages in prop::collection::vec(message(), 0..20)) {
+            let mut bytes = Vec::new();
+            for message in &messages {
+                let packet = [vec![0], postcard::to_stdvec(message).unwrap()].concat();
+                bytes.extend(u16::try_from(packet.len()).unwrap().to_le_bytes());
+                bytes.extend(packet);
+            }
+            from_slot(&bytes);
+        }
+
+        #[test]
+        fn packets_of_any_bytes_are_messages_or_errors(bytes in prop::collection::vec(any::<u8>(), 1..400)) {
+            let (a, b) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+            rustix::io::write(&a, &bytes).unwrap();
+            let _ = receive_inline::<FromSlot, SPACE_FROM_SLOT>(b.as_fd(), RecvFlags::empty());
+            // Whatever it was, the next one is whole.
+            send(a.as_fd(), &FromSlot::Prepared, &[]).unwrap();
+            let next = receive_inline::<FromSlot, SPACE_FROM_SLOT>(b.as_fd(), RecvFlags::empty()).unwrap();
+            prop_assert!(matches!(next, Some((FromSlot::Prepared, fds)) if fds.is_empty()));
+        }
+    }
+}

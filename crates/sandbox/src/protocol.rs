@@ -174,7 +174,7 @@ pub(crate) enum Role {
     Companion,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum FromSlot {
     /// To the helper: waiting for a `Start`. With the mount namespace, and the user namespace if that was made with the
     /// slot.

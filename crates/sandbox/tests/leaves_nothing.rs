@@ -5,107 +5,16 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::traces::{Traces, settles_at};
 use common::*;
-use hearth_sandbox::Sandboxes;
+use hearth_sandbox::{Bind, Limits, Sandbox, Sandboxes};
 
 /// Where the server process of these tests finds its folder; set only for that process.
 const FOLDER: &str = "SANDBOX_TEST_FOLDER";
-
-/// Everything a sandbox service could leave behind.
-#[derive(Debug, PartialEq, Eq)]
-struct Traces {
-    processes: Vec<String>,
-    cgroups: Vec<PathBuf>,
-    mounts: usize,
-    files: Vec<PathBuf>,
-    loop_devices: Vec<String>,
-}
-
-impl Traces {
-    fn of(folder: &Path) -> Self {
-        let folder_text = folder.display().to_string();
-        let parent = options(folder).cgroup_parent;
-        Self {
-            processes: processes_in(&parent),
-            cgroups: cgroups_named(&parent),
-            mounts: std::fs::read_to_string("/proc/self/mountinfo")
-                .unwrap()
-                .lines()
-                .filter(|line| line.contains(&folder_text))
-                .count(),
-            files: files_below(&folder.join("sandboxes")),
-            loop_devices: loop_devices_of(&folder_text),
-        }
-    }
-
-    fn none() -> Self {
-        Self {
-            processes: Vec::new(),
-            cgroups: Vec::new(),
-            mounts: 0,
-            files: Vec::new(),
-            loop_devices: Vec::new(),
-        }
-    }
-}
-
-fn processes_in(parent: &str) -> Vec<String> {
-    let all = std::fs::read_dir("/proc").unwrap().flatten();
-    all.filter(|entry| std::fs::read_to_string(entry.path().join("cgroup")).is_ok_and(|text| text.contains(parent)))
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect()
-}
-
-fn cgroups_named(parent: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut roots = vec![PathBuf::from("/sys/fs/cgroup")];
-    roots.extend(std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path()));
-    for root in roots {
-        let dir = root.join(parent);
-        if dir.is_dir() {
-            found.extend(files_below(&dir).into_iter().filter(|path| path.is_dir()));
-            found.push(dir);
-        }
-    }
-    found
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files_below(&entry.path()));
-        }
-        found.push(entry.path());
-    }
-    found
-}
-
-fn loop_devices_of(folder: &str) -> Vec<String> {
-    let Ok(devices) = std::fs::read_dir("/sys/block") else { return Vec::new() };
-    devices
-        .flatten()
-        .filter_map(|device| std::fs::read_to_string(device.path().join("loop/backing_file")).ok())
-        .filter(|file| file.contains(folder))
-        .collect()
-}
-
-async fn settles_at(folder: &Path, expected: &Traces) {
-    let mut found = Traces::of(folder);
-    for _ in 0..1000 {
-        if found == *expected {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        found = Traces::of(folder);
-    }
-    assert_eq!(found, *expected);
-}
 
 /// Not a test of its own: the server process of the tests below. Makes sandboxes, says so, and waits to be killed.
 #[tokio::test]
@@ -114,13 +23,25 @@ async fn server_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let sandboxes = Sandboxes::start(options(Path::new(&folder))).await.unwrap();
     let mut live = Vec::new();
-    for _ in 0..3 {
-        live.push(sandboxes.create(spec(sh("(setsid sleep 600 &); sleep 600"))).await.unwrap());
+    let mut companions = Vec::new();
+    for index in 0..3 {
+        let mut wanted = spec(sh("(setsid sleep 600 &); sleep 600"));
+        wanted.dirs = vec!["/var/task".into()];
+        live.push(sandboxes.create(wanted).await.unwrap());
+        // Each has been used in another way, one in none.
+        match index {
+            1 => companions.push(live[1].spawn(sh("sleep 600")).await.unwrap()),
+            2 => {
+                let binds = vec![Bind::read_only(&folder, "/var/task")];
+                live[2].specialise(binds, Limits::new(64 * MIB)).await.unwrap();
+            }
+            _ => {}
+        }
     }
     live[0].freeze().unwrap();
     println!("\nserving");
     tokio::time::sleep(Duration::from_secs(600)).await;
-    drop(live);
+    drop((live, companions));
 }
 
 fn start_server(folder: &Path) -> Child {
@@ -202,7 +123,11 @@ async fn fifty_sandboxes_leave_the_counts_as_before() {
     for round in 0..5 {
         let mut live = Vec::new();
         for _ in 0..10 {
-            live.push(sandboxes.create(spec(sh("echo x > /tmp/x; (setsid sleep 600 &); sleep 600"))).await.unwrap());
+            let mut wanted = spec(sh("echo x > /tmp/x; (setsid sleep 600 &); sleep 600"));
+            wanted.dirs = vec!["/var/task".into()];
+            let sandbox = sandboxes.create(wanted).await.unwrap();
+            use_late(&sandbox, folder.path()).await;
+            live.push(sandbox);
         }
         for (index, sandbox) in live.into_iter().enumerate() {
             match (round + index) % 3 {
@@ -226,6 +151,53 @@ async fn fifty_sandboxes_leave_the_counts_as_before() {
     );
     let (now, before) = (open_descriptors(), descriptors);
     assert!(now <= before + 2, "{now} open descriptors, {before} before");
+    sandboxes.shutdown().await;
+    settles_at(folder.path(), &Traces::none()).await;
+}
+
+/// Everything that can be done to a sandbox that runs: each opens or starts something.
+async fn use_late(sandbox: &Sandbox, folder: &Path) {
+    let binds = vec![Bind::read_only(folder, "/var/task")];
+    sandbox.specialise(binds, Limits::new(64 * MIB)).await.unwrap();
+    let listener = sandbox.listen(4243).await.unwrap();
+    drop(sandbox.connect(4243).await.unwrap());
+    drop(listener);
+    sandbox.connect(4244).await.unwrap_err();
+    let companion = sandbox.spawn(sh("sleep 600")).await.unwrap();
+    let ended = sandbox.spawn(sh("true")).await.unwrap();
+    ended.wait().await;
+    sandbox.reset().await.unwrap();
+    companion.wait().await;
+    sandbox.start_main(sh("(setsid sleep 600 &); sleep 600")).await.unwrap();
+    sandbox.spawn(sh("sleep 600")).await.unwrap();
+}
+
+/// A failed attempt leaves no mount either, nor keeps the ones of a dead sandbox.
+#[tokio::test]
+async fn what_fails_late_leaves_nothing() {
+    need_root!();
+    let folder = tempfile::tempdir().unwrap();
+    let sandboxes = Sandboxes::start(options(folder.path())).await.unwrap();
+    sandboxes.create(spec(sh("true"))).await.unwrap().destroy().await;
+    let prepared = settled(folder.path()).await;
+    let helper = sandboxes.helper_pid().unwrap();
+    let of_helper = || std::fs::read_dir(format!("/proc/{helper}/fd")).unwrap().count();
+    let descriptors = (open_descriptors(), of_helper());
+    for _ in 0..20 {
+        let sandbox = sandboxes.create(spec(sh("sleep 600"))).await.unwrap();
+        for target in ["/absent", "/usr"] {
+            let binds = vec![Bind::read_only(folder.path(), "/usr"), Bind::read_only("/no/such", target)];
+            sandbox.specialise(binds, Limits::new(64 * MIB)).await.unwrap_err();
+        }
+        // Given up while it is at it.
+        let binds = vec![Bind::read_only(folder.path(), "/usr")];
+        let _ = tokio::time::timeout(Duration::ZERO, sandbox.specialise(binds, Limits::new(64 * MIB))).await;
+        sandbox.destroy().await;
+    }
+    let after = settled(folder.path()).await;
+    assert_eq!((after.mounts, after.loop_devices.len()), (prepared.mounts, prepared.loop_devices.len()));
+    assert!(open_descriptors() <= descriptors.0 + 2, "{} and {descriptors:?} before", open_descriptors());
+    assert!(of_helper() <= descriptors.1 + 2, "{} and {descriptors:?} before", of_helper());
     sandboxes.shutdown().await;
     settles_at(folder.path(), &Traces::none()).await;
 }

@@ -44,14 +44,19 @@ impl Cgroups {
     /// Makes the parent groups, after removing what an earlier run with the same name left.
     pub(crate) fn prepare(mut layout: Layout, name: &str) -> Result<Self, String> {
         let mut lock = None;
-        for tree in layout.trees() {
-            let parent = tree.join(name);
-            make_dir(&parent).map_err(|error| error.to_string())?;
-            if lock.is_none() {
-                lock = Some(lock_dir(&parent)?);
+        let parents: Vec<PathBuf> = layout.trees().into_iter().map(|tree| tree.join(name)).collect();
+        for parent in &parents {
+            match make_dir(parent) {
+                Err(SetupError::CgroupMake { errno, .. }) if errno.0 == libc::EEXIST => {}
+                other => other.map_err(|error| error.to_string())?,
             }
-            remove_children(&parent);
+            if lock.is_none() {
+                lock = Some(lock_dir(parent)?);
+            }
         }
+        // First all are told to die, then groups go: what one tree has frozen keeps the groups of the others.
+        parents.iter().for_each(|parent| for_each_child(parent, kill_group));
+        parents.iter().for_each(|parent| remove_children(parent));
         if let Some(v2) = &mut layout.v2 {
             v2::enable_controllers(v2, name);
         }
@@ -66,9 +71,14 @@ impl Cgroups {
         &self.layout
     }
 
+    /// Whether no group of that number is left by an earlier run (with a process in it that the kernel cannot kill).
+    pub(crate) fn is_free(&self, slot: u32) -> bool {
+        self.layout.trees().iter().all(|tree| !tree.join(&self.name).join(leaf(slot)).exists())
+    }
+
     /// Makes the groups of a slot.
     pub(crate) fn make_slot(&self, slot: u32) -> Result<SlotGroups, SetupError> {
-        let leaf = format!("slot-{slot}");
+        let leaf = leaf(slot);
         let mut groups = SlotGroups {
             v1: Vec::new(),
             v2: None,
@@ -170,14 +180,15 @@ impl SlotGroups {
     }
 }
 
+fn leaf(slot: u32) -> String {
+    format!("slot-{slot}")
+}
+
 fn make_dir(path: &Path) -> Result<(), SetupError> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(SetupError::CgroupMake {
-            path: path.to_owned(),
-            errno: error.into(),
-        }),
-        _ => Ok(()),
-    }
+    fs::create_dir(path).map_err(|error| SetupError::CgroupMake {
+        path: path.to_owned(),
+        errno: error.into(),
+    })
 }
 
 fn open_dir(path: &Path) -> Result<OwnedFd, SetupError> {
@@ -216,12 +227,17 @@ fn lock_dir(path: &Path) -> Result<fs::File, String> {
 
 /// Kills and removes every group below `parent`, deepest first.
 fn remove_children(parent: &Path) {
+    for_each_child(parent, |child| {
+        remove_children(child);
+        remove_killing(child);
+    });
+}
+
+fn for_each_child(parent: &Path, mut act: impl FnMut(&Path)) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let child = entry.path();
-            remove_children(&child);
-            remove_killing(&child);
+            act(&entry.path());
         }
     }
 }

@@ -171,7 +171,7 @@ impl Helper {
 
     /// Asks it to clean up and end.
     pub(super) async fn shut_down(&self) {
-        // It may be gone already, which is what is wanted.
+        // It may be gone already.
         let _ = send(&self.socket, &ToHelper::Shutdown, &[]).await;
     }
 

@@ -4,7 +4,7 @@
 //! succession are a broken host or program, which starting again does not mend: each makes the next start wait longer.
 
 use std::collections::VecDeque;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,36 +49,50 @@ impl Supervisor {
     /// Ends after the helper has, when it is asked to.
     pub(super) async fn run(mut self, mut helper: Arc<Helper>, mut child: Child) {
         loop {
-            self.serve(&helper).await;
+            let was_told = self.serve(&helper).await;
             let ended = collect(child).await;
-            if self.is_closing() {
+            // It may have died as well when it was told: only of itself has it left nothing.
+            if was_told && ended.is_some_and(|status| status.success()) {
                 break;
             }
+            let how = ended.map_or_else(|| "nobody knows how".to_owned(), |status| status.to_string());
             tracing::error!(
                 pid = helper.pid,
-                "the sandbox helper has ended ({ended}), and its sandboxes with it; starting another one"
+                "the sandbox helper has ended ({how}), and its sandboxes with it; starting another one"
             );
-            let Some(begun) = self.start_again().await else { break };
+            let Some(begun) = self.start_again().await else {
+                self.clean_up().await;
+                break;
+            };
             Begun { helper, child, .. } = begun;
             tracing::info!(pid = helper.pid, "the sandbox helper runs again");
         }
         self.status.send_replace(Status::Closed);
     }
 
-    /// Returns when the helper is gone, of itself or because the service ends.
-    async fn serve(&mut self, helper: &Helper) {
+    /// Returns when the helper is gone: true when it was told to end.
+    async fn serve(&mut self, helper: &Helper) -> bool {
         let mut reading = std::pin::pin!(helper.read_answers());
         tokio::select! {
-            () = &mut reading => {}
+            () = &mut reading => false,
             () = asked_to_close(&mut self.closing) => {
                 helper.shut_down().await;
                 reading.await;
+                true
             }
         }
     }
 
-    fn is_closing(&self) -> bool {
-        *self.closing.borrow()
+    /// What a dead helper left is removed by one that begins, and does nothing else.
+    async fn clean_up(&self) {
+        match Helper::begin(&self.options).await {
+            Ok(Begun { helper, child, .. }) => {
+                helper.shut_down().await;
+                helper.read_answers().await;
+                collect(child).await;
+            }
+            Err(error) => tracing::error!("failed to clean up behind the sandbox helper: {error}"),
+        }
     }
 
     /// Tries until there is a helper again; `None` when the service ends before that.
@@ -110,14 +124,9 @@ async fn asked_to_close(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
-/// How the process ended, for the log.
-pub(super) async fn collect(mut child: Child) -> String {
-    let ended = tokio::task::spawn_blocking(move || child.wait()).await;
-    match ended {
-        Ok(Ok(status)) => status.to_string(),
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    }
+/// Waits for the end of the process.
+pub(super) async fn collect(mut child: Child) -> Option<ExitStatus> {
+    tokio::task::spawn_blocking(move || child.wait().ok()).await.ok().flatten()
 }
 
 /// The helper to ask, waiting for it while another one is being started.

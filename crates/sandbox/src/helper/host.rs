@@ -22,7 +22,7 @@ use crate::tmp_volume::{self, TmpKind};
 /// Enough for a file system to be made.
 const TRIAL_BYTES: u64 = 4 << 20;
 
-/// How long a new helper waits for the one before it, which may still be cleaning up.
+/// How long a new helper waits for what is left of the one before it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was found: the basis of every decision, and of the doctor's report.
@@ -178,6 +178,10 @@ fn prepare_nat(options: &HelperOptions, area: Option<&Area>) -> Result<Option<Rc
         return Err("network mode nat needs root: start the server as root, or configure loopback".to_owned());
     };
     let nat = Nat::new(options.nat_network.unwrap_or(area.network()));
+    // The kernel takes the links of dead sandboxes away in its own time.
+    if !eventually(|| nat.is_clear()) {
+        return Err(format!("links of dead sandboxes in {nat:?} stay, expected the kernel to take them away"));
+    }
     nat.prepare()?;
     Ok(Some(Rc::new(nat)))
 }
@@ -192,15 +196,20 @@ fn make_private_dir(path: &Path) -> Result<(), String> {
 
 fn lock(path: &Path) -> Result<File, String> {
     let dir = File::open(path).map_err(|error| format!("failed to open {}: {error}", path.display()))?;
+    if eventually(|| dir.try_lock().is_ok()) {
+        return Ok(dir);
+    }
+    Err(format!("the folder {} is in use by another sandbox helper, expected one for each server", path.display()))
+}
+
+/// Asks again and again while the helper before this one, or the kernel behind it, may still be cleaning up.
+fn eventually(is_so: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while dir.try_lock().is_err() {
+    while !is_so() {
         if start.elapsed() > PATIENCE {
-            return Err(format!(
-                "the folder {} is in use by another sandbox helper, expected one for each server",
-                path.display()
-            ));
+            return false;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(dir)
+    true
 }

@@ -229,7 +229,11 @@ impl Slots {
     }
 
     fn start(&mut self, tmp_bytes: u64) {
-        let number = (0..).find(|number| !self.slots.contains_key(number)).unwrap_or(0);
+        let is_free = |number: &u32| {
+            !self.slots.contains_key(number)
+                && self.host.cgroups.as_ref().is_none_or(|cgroups| cgroups.is_free(*number))
+        };
+        let number = (0..).find(is_free).unwrap_or(0);
         match Slot::fork(&self.host, number, tmp_bytes) {
             Ok(slot) => {
                 self.slots.insert(number, slot);

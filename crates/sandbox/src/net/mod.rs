@@ -47,6 +47,12 @@ impl Nat {
         })
     }
 
+    /// Whether no link is left of a server that used these names before: with one the same slot could not get its own.
+    pub(crate) fn is_clear(&self) -> bool {
+        let interfaces = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+        !interfaces.lines().any(|line| line.trim_start().starts_with(&self.prefix))
+    }
+
     /// Removes the table. Forwarding stays as it is: others may use it by now.
     pub(crate) fn remove(&self) {
         // Without a table there is nothing to remove.
