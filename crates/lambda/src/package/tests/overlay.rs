@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hearth_model::CodeDir;
+use proptest::prelude::*;
 
 use super::super::{CodeCache, hash, layers_key};
 use super::builder::{Item, zip};
@@ -145,4 +146,70 @@ fn the_order_makes_another_tree() {
     let (a, b) = ("aa".repeat(32), "bb".repeat(32));
     assert_ne!(layers_key(&[&a, &b]), layers_key(&[&b, &a]));
     assert_eq!(layers_key(&[&a, &b]).len(), 64);
+}
+
+/// Few names, so that layers meet at most of them, as files, folders and links.
+fn any_item() -> impl Strategy<Value = Item> {
+    let path = "[ab](/[ab]){0,2}";
+    prop_oneof![
+        4 => (path, "[xy]").prop_map(|(path, text)| file(&path, &text)),
+        2 => (path, prop_oneof!["[ab](/[ab]){0,1}", "(\\.\\./){1,2}[ab]"]).prop_map(|(path, to)| Item::link(&path, &to)),
+        1 => (path, any::<bool>()).prop_map(|(path, open)| Item::dir(&format!("{path}/"), if open { 0o755 } else { 0o500 })),
+    ]
+}
+
+/// The layers that are good packages, over each other; whether there were several.
+async fn try_them(layers: &[Vec<Item>]) -> bool {
+    let around = tempfile::tempdir().unwrap();
+    let cache = CodeCache::open(around.path().join("deep/cache"), Limits::default()).unwrap();
+    let mut trees = Vec::new();
+    for items in layers {
+        let zip = zip(items);
+        if let Ok(made) = cache.ensure(&hash(&zip).hex(), Bytes::from(zip)).await {
+            trees.push(made);
+        }
+    }
+    let before: Vec<_> = trees.iter().map(|layer| tree(layer.path())).collect();
+    let Some(last) = before.last().filter(|_| trees.len() > 1) else {
+        return false;
+    };
+    let made = cache.overlay(trees.clone()).await;
+    let after: Vec<_> = trees.iter().map(|layer| tree(layer.path())).collect();
+    assert_eq!(before, after, "the layers themselves stay as they were");
+    let names = |dir: &str| {
+        fs::read_dir(around.path().join(dir)).unwrap().map(|item| item.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    assert_eq!((names(""), names("deep")), (vec!["deep".into()], vec!["cache".into()]), "nothing outside");
+    match made {
+        Ok(made) => {
+            super::property::check_tree(made.path());
+            let all = tree(made.path());
+            assert!(last.iter().all(|line| all.contains(line)), "the last layer is there whole: {last:?} in {all:?}");
+        }
+        Err(error) => assert!(matches!(error, PackageError::LinksLeave { .. }), "{error}"),
+    }
+    true
+}
+
+fn run(layers: &[Vec<Item>]) -> bool {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(try_them(layers))
+}
+
+/// The generator has to make layers that fit together, or the property says little.
+#[test]
+fn some_generated_layers_are_good() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = prop::collection::vec(prop::collection::vec(any_item(), 1..4), 2..4);
+    let good = (0..50).filter(|_| run(&strategy.new_tree(&mut runner).unwrap().current())).count();
+    assert!(good > 20, "{good} of 50");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_layers_nothing_gets_out(layers in prop::collection::vec(prop::collection::vec(any_item(), 1..5), 2..4)) {
+        run(&layers);
+    }
 }

@@ -32,7 +32,7 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 /// Everything in the tree is what it seems, and every link ends inside.
-fn check_tree(root: &Path) {
+pub(super) fn check_tree(root: &Path) {
     let real_root = root.canonicalize().unwrap();
     let mut dirs = vec![real_root.clone()];
     while let Some(dir) = dirs.pop() {
