@@ -32,6 +32,7 @@ static FILES: &[(&str, &str)] = packed![
     "nodejs/lib/loader.cjs",
     "nodejs/lib/logs.cjs",
     "nodejs/lib/main.cjs",
+    "nodejs/lib/parked.cjs",
     "nodejs/lib/versions.cjs",
     "python/bootstrap.py",
     "python/hearth_runtime/__init__.py",
@@ -45,7 +46,9 @@ static FILES: &[(&str, &str)] = packed![
     "python/hearth_runtime/logs.py",
     "python/hearth_runtime/main.py",
     "python/hearth_runtime/paths.py",
+    "python/hearth_runtime/snapshot.py",
     "python/hearth_runtime/streams.py",
+    "python/snapshot_restore_py.py",
 ];
 
 /// Compiles the modules beside the bootstrap, so that no sandbox has to: its root is read-only, and would compile them

@@ -1,15 +1,19 @@
 //! The log channel of a runtime: framed log events, written to an inherited descriptor.
 //!
 //! A frame is a big-endian `u32` kind, `u32` length, `u64` microseconds since the epoch, then the message.
-//! AWS's own clients of managed runtimes write it too. Bytes from a runtime are hostile: the [`Decoder`] accepts any
+//! AWS's own clients of managed runtimes write it too. Kinds 0xa55a0083 and 0xa55a00a3 are our own: pieces of lines on
+//! stdout and on stderr, which the decoder joins. Bytes from a runtime are hostile: the [`Decoder`] accepts any
 //! split of them and bounds what it buffers.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::frames::Inbox;
 
 const HEADER: usize = 16;
 const MAGIC: u32 = 0xa55a_0000;
+
+/// Kinds of the pieces of lines, stream by stream.
+const PIECES: [u32; 2] = [MAGIC | 0x83, MAGIC | 0xa3];
 
 /// The largest log event that CloudWatch Logs takes (256 KiB less its own 26 bytes); longer messages are cut into
 /// several.
@@ -51,6 +55,10 @@ pub struct Decoder {
     max_message: usize,
     /// The frame whose message is being read, and how much of it is still to come.
     current: Option<(Kind, u64, usize)>,
+    /// The line that each stream has begun: when, and what of it is there.
+    begun: [Option<(u64, BytesMut)>; 2],
+    /// A line that one piece made whole along with another.
+    whole: Option<LogFrame>,
     broken: Option<DecodeError>,
 }
 
@@ -58,6 +66,8 @@ pub struct Decoder {
 struct Kind {
     level: Option<Level>,
     json: bool,
+    /// The stream that this is a piece of.
+    stream: Option<usize>,
 }
 
 impl Default for Decoder {
@@ -74,6 +84,8 @@ impl Decoder {
             inbox: Inbox::default(),
             max_message: max_message.max(4),
             current: None,
+            begun: [None, None],
+            whole: None,
             broken: None,
         }
     }
@@ -90,6 +102,56 @@ impl Decoder {
     /// The next log event, or `None` when more bytes are needed.
     #[allow(clippy::should_implement_trait)] // An iterator would end at `None`; this goes on.
     pub fn next(&mut self) -> Result<Option<LogFrame>, DecodeError> {
+        if let Some(line) = self.whole.take() {
+            return Ok(Some(line));
+        }
+        loop {
+            let Some((kind, timestamp_us, message)) = self.message()? else {
+                return Ok(None);
+            };
+            let Some(stream) = kind.stream else {
+                return Ok(Some(LogFrame {
+                    level: kind.level,
+                    json: kind.json,
+                    timestamp_us,
+                    message,
+                }));
+            };
+            if let Some(line) = self.join(stream, timestamp_us, &message) {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// A line that was begun and will not go on: to be asked for, until there is none, when the runtime has ended or an
+    /// invocation is over.
+    pub fn unfinished(&mut self) -> Option<LogFrame> {
+        self.begun.iter_mut().find_map(Option::take).map(|(timestamp_us, text)| line(timestamp_us, text))
+    }
+
+    /// Adds a piece to its line; the line if it is whole, or as long as an event may be.
+    fn join(&mut self, stream: usize, timestamp_us: u64, piece: &[u8]) -> Option<LogFrame> {
+        let begun = self.begun.get_mut(stream)?;
+        let full = begun.take_if(|(_, text)| text.len() + piece.len() > self.max_message);
+        let full = full.map(|(since, text)| line(since, text));
+        let (since, mut text) = begun.take().unwrap_or_else(|| (timestamp_us, BytesMut::new()));
+        text.extend_from_slice(piece);
+        let ends = piece.is_empty() || piece.ends_with(b"\n");
+        match (ends && !text.is_empty(), full) {
+            (true, None) => Some(line(since, text)),
+            (true, full) => {
+                self.whole = Some(line(since, text));
+                full
+            }
+            (false, full) => {
+                *begun = (!text.is_empty()).then_some((since, text));
+                full
+            }
+        }
+    }
+
+    /// The next message, or a piece of one that is too long.
+    fn message(&mut self) -> Result<Option<(Kind, u64, Bytes)>, DecodeError> {
         if let Some(error) = self.broken {
             return Err(error);
         }
@@ -109,12 +171,7 @@ impl Decoder {
         let piece = if piece < left { whole_characters(&self.inbox.peek()[..piece]) } else { piece };
         let message = self.inbox.take(piece);
         self.current = (piece < left).then_some((kind, timestamp_us, left - piece));
-        Ok(Some(LogFrame {
-            level: kind.level,
-            json: kind.json,
-            timestamp_us,
-            message,
-        }))
+        Ok(Some((kind, timestamp_us, message)))
     }
 
     fn header(&mut self) -> Result<Option<(Kind, u64, usize)>, DecodeError> {
@@ -137,6 +194,13 @@ impl Decoder {
 impl Kind {
     /// The low bits: 2 = JSON, 3 = text; the level above them in steps of four, 0 for none.
     fn parse(kind: u32) -> Option<Self> {
+        if let Some(stream) = PIECES.iter().position(|piece| *piece == kind) {
+            return Some(Self {
+                level: None,
+                json: false,
+                stream: Some(stream),
+            });
+        }
         let low = kind ^ MAGIC;
         if low > 0xff || low & 0b10 == 0 {
             return None;
@@ -151,7 +215,20 @@ impl Kind {
             6 => Some(Level::Fatal),
             _ => return None,
         };
-        Some(Self { level, json: low & 1 == 0 })
+        Some(Self {
+            level,
+            json: low & 1 == 0,
+            stream: None,
+        })
+    }
+}
+
+fn line(timestamp_us: u64, text: BytesMut) -> LogFrame {
+    LogFrame {
+        level: None,
+        json: false,
+        timestamp_us,
+        message: text.freeze(),
     }
 }
 
@@ -171,6 +248,8 @@ fn whole_characters(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn frame(kind: u32, message: &[u8]) -> Vec<u8> {
@@ -228,6 +307,68 @@ mod tests {
         check(&frame(0xa55a_000f, "abcdefghij".as_bytes()), 4, &[of("abcd"), of("efgh"), of("ij")], false);
         check(&frame(0xa55a_000f, "abc€d€".as_bytes()), 4, &[of("abc"), of("€d"), of("€")], false);
         check(&frame(0xa55a_000f, "€€".as_bytes()), 4, &[of("€"), of("€")], false);
+    }
+
+    #[test]
+    fn pieces_of_a_line_are_joined_stream_by_stream() {
+        let (out, err) = (PIECES[0], PIECES[1]);
+        let of = |piece| (None, false, piece);
+        let bytes = [
+            frame(out, b"a"),
+            frame(err, b"x"),
+            frame(out, b"b"),
+            frame(0xa55a_0003, b"whole\n"),
+            frame(out, b"\n"),
+            frame(err, b""),
+            frame(out, b""),
+            frame(out, b"c\n"),
+        ]
+        .concat();
+        check(&bytes, 100, &[of("whole\n"), of("ab\n"), of("x"), of("c\n")], false);
+        // A line that is too long comes in several events.
+        check(
+            &[frame(out, b"abc"), frame(out, b"def"), frame(out, b"\n")].concat(),
+            5,
+            &[of("abc"), of("def\n")],
+            false,
+        );
+        let bytes = [frame(out, b"abc"), frame(out, b"de\n"), frame(out, b"f\n")].concat();
+        check(&bytes, 5, &[of("abc"), of("de\n"), of("f\n")], false);
+        check(&[frame(out, b"abcdefgh"), frame(out, b"")].concat(), 4, &[of("abcd"), of("efgh")], false);
+    }
+
+    #[test]
+    fn a_line_that_never_ended_can_be_asked_for() {
+        let mut decoder = Decoder::new(100);
+        decoder.feed(&[frame(PIECES[1], b"err"), frame(PIECES[0], b"out")].concat());
+        assert_eq!(decoder.next(), Ok(None));
+        let mut texts = Vec::new();
+        while let Some(log) = decoder.unfinished() {
+            texts.push(log.message);
+        }
+        assert_eq!(texts, ["out", "err"]);
+        decoder.feed(&frame(PIECES[0], b"next\n"));
+        assert_eq!(decoder.next().map(|log| log.map(|log| log.message)), Ok(Some(Bytes::from_static(b"next\n"))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_split_never_panic_and_never_gather_much(
+            kinds in proptest::collection::vec((0_u32..256, proptest::collection::vec(any::<u8>(), 0..60)), 0..12),
+            cut in 0_usize..40,
+            step in 1_usize..40,
+        ) {
+            let mut bytes: Vec<u8> = kinds.iter().flat_map(|(low, text)| frame(MAGIC | low, text)).collect();
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let mut decoder = Decoder::new(20);
+            for piece in bytes.chunks(step) {
+                decoder.feed(piece);
+                while let Ok(Some(log)) = decoder.next() {
+                    prop_assert!(log.message.len() <= 20);
+                }
+                prop_assert!(decoder.begun.iter().flatten().all(|(_, text)| text.len() <= 20));
+            }
+        }
     }
 
     #[test]

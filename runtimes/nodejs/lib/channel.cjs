@@ -10,11 +10,13 @@ const fs = require('fs');
 const net = require('net');
 
 const INVOKE = 1;
+const SPECIALISE = 2;
 const READY = 16;
 const INIT_ERROR = 17;
 const RESPONSE = 18;
 const ERROR = 19;
 const LAST_ERROR = 20;
+const PARKED = 24;
 
 const READ_BUFFER = 65536;
 // A body that fits here behind its header is sent with it by one write; larger ones are sent on their own.
@@ -26,6 +28,7 @@ class Channel {
   constructor(descriptor) {
     this.descriptor = descriptor;
     this.onInvoke = null;
+    this.onSpecialise = null;
     // A frame that one read did not complete: its bytes, and how many of them are there.
     this.partial = null;
     this.have = 0;
@@ -47,6 +50,14 @@ class Channel {
     this.socket.on('end', hungUp).on('error', hungUp);
     // With `onread`, bytes flow only once the stream is asked for them.
     this.socket.resume();
+  }
+
+  // Waits until it is known which function this process serves; the variables it has then.
+  parked() {
+    return new Promise((resolve) => {
+      this.onSpecialise = resolve;
+      this.send(PARKED, null, null, '');
+    });
   }
 
   // Tells the server that init is over, and hands every event to `onInvoke` from now on.
@@ -119,7 +130,11 @@ class Channel {
   }
 
   dispatch(buffer, start, end) {
-    if (buffer[start] !== INVOKE) return;
+    if (buffer[start] === INVOKE) this.invoke(buffer, start, end);
+    else if (buffer[start] === SPECIALISE) this.onSpecialise?.(JSON.parse(buffer.utf8Slice(start + 1, end)).environment);
+  }
+
+  invoke(buffer, start, end) {
     const deadlineMs = buffer.readUInt32BE(start + 1) * 4294967296 + buffer.readUInt32BE(start + 5);
     let at = start + 9;
     const text = () => {

@@ -32,10 +32,9 @@ function begin(newRequestId, newTenantId) {
   tenantId = newTenantId || undefined;
 }
 
-function install() {
+// `descriptor` is the number of the log channel, or undefined.
+function install(descriptor) {
   asJson = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
-  const descriptor = process.env._LAMBDA_TELEMETRY_LOG_FD;
-  delete process.env._LAMBDA_TELEMETRY_LOG_FD;
   const write = descriptor === undefined ? writeLine : frameWriter(Number(descriptor));
   const lowest = LEVELS[(process.env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase()] || LEVELS.TRACE;
   const format = asJson ? jsonRecord : textRecord;

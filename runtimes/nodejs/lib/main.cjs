@@ -19,7 +19,9 @@ const FAILED_INIT = NODE_MAJOR >= 24 ? 'Init Error' : 'Uncaught Exception';
 
 async function run() {
   const link = connect();
-  logs.install();
+  const logDescriptor = take('_LAMBDA_TELEMETRY_LOG_FD');
+  if (take('_HEARTH_PARKED')) await require('./parked.cjs').become(link);
+  logs.install(logDescriptor);
   globals.install();
   const invocations = new Invocations(link);
   catchTheUncaught(link, invocations);
@@ -46,14 +48,20 @@ function exitIfNeverLoaded(link, invocations) {
 
 // The lean channel if the platform handed one over, else the HTTP Runtime API.
 function connect() {
-  const descriptor = process.env._HEARTH_CHANNEL_FD;
+  const descriptor = take('_HEARTH_CHANNEL_FD');
   if (descriptor === undefined) {
     const { RuntimeApi } = require('./http.cjs');
     return new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
   }
-  delete process.env._HEARTH_CHANNEL_FD;
   const { Channel } = require('./channel.cjs');
   return new Channel(Number(descriptor));
+}
+
+// A variable that is the bootstrap's alone.
+function take(name) {
+  const value = process.env[name];
+  delete process.env[name];
+  return value;
 }
 
 // An error that nobody catches fails the invocation that runs (or the init), and ends the process.

@@ -10,8 +10,9 @@ import sys
 
 from . import codec
 
-_INVOKE = 1
+_INVOKE, _SPECIALISE, _RESTORE = 1, 2, 3
 _READY, _INIT_ERROR, _RESPONSE, _ERROR = 16, 17, 18, 19
+_PARKED, _RESTORE_READY, _RESTORE_ERROR = 24, 25, 26
 
 # One read takes a whole frame in the common case; larger ones continue into a buffer of their own size.
 _FIRST_READ = 65536
@@ -32,10 +33,17 @@ class Channel:
 
     def next(self):
         """(request id, deadline ms, function ARN, trace id, client context, identity, tenant id, event bytes)."""
-        while True:
-            frame = self._frame()
-            if frame[4] == _INVOKE:
-                return _parse_invoke(frame)
+        return _parse_invoke(self._wait_for(_INVOKE))
+
+    def parked(self):
+        """Waits until it is known which function this process serves; the variables it has then."""
+        self._send(_PARKED, b"", b"")
+        return self._variables(_SPECIALISE)
+
+    def restored(self):
+        """Says that the process may be snapshotted, and waits until it is a restored one; the variables to set."""
+        self._send(_RESTORE_READY, b"", b"")
+        return self._variables(_RESTORE)
 
     def respond(self, request_id, body):
         self._send(_RESPONSE, _short(request_id), body)
@@ -45,6 +53,18 @@ class Channel:
 
     def init_error(self, error_type, body):
         self._send(_INIT_ERROR, _short(error_type), body)
+
+    def restore_error(self, error_type, body):
+        self._send(_RESTORE_ERROR, _short(error_type), body)
+
+    def _variables(self, kind):
+        return codec.decode(self._wait_for(kind)[5:])["environment"]
+
+    def _wait_for(self, kind):
+        while True:
+            frame = self._frame()
+            if frame[4] == kind:
+                return frame
 
     def _frame(self):
         """The next whole frame, length word included."""

@@ -57,6 +57,16 @@ class RuntimeApi:
     def init_error(self, error_type, body):
         self._call("POST", "init/error", body, _error_type(error_type))
 
+    def restored(self):
+        """Says that the process may be snapshotted, and waits until it is a restored one; nothing to set."""
+        status, _, body = self._call("GET", "restore/next", b"", "")
+        if status != 200:
+            raise SystemExit("runtime API: expected 200 for the restore, found %d: %r" % (status, body[:500]))
+        return {}
+
+    def restore_error(self, error_type, body):
+        self._call("POST", "restore/error", body, _error_type(error_type))
+
     def _echo(self):
         """The header by which the platform tells answers to an older delivery of the same event from this one's.
 

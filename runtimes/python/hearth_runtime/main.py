@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 from . import codec, context, handler, logs, paths, streams
 
@@ -9,9 +10,16 @@ from . import codec, context, handler, logs, paths, streams
 def run():
     link = _connect()
     sink = streams.install(os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
+    paths.site_builtins()
+    if os.environ.pop("_HEARTH_PARKED", None):
+        _become(link.parked())
     logs.install(sink)
     paths.install(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
     function = _load(link, sink)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from . import snapshot
+
+        snapshot.pass_through(link, sink)
     sink.flush()
     link.ready()
     _serve(link, sink, function)
@@ -27,6 +35,21 @@ def _connect():
     from .http import RuntimeApi
 
     return RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+
+def _become(environment):
+    """Takes on a function's environment, as if the process had been started with it.
+
+    No module of the standard library may be imported for this that an ordinary start does not import before the
+    handler: the function could tell, or have a module of that name itself.
+    """
+    variables = os.environ
+    for name in list(variables):
+        del variables[name]
+    for name, value in environment.items():
+        variables[name] = value
+    time.tzset()
+    os.chdir(variables.get("LAMBDA_TASK_ROOT", "/var/task"))
 
 
 def _load(link, sink):

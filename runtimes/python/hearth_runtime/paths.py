@@ -16,7 +16,6 @@ def install(task_root):
     runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     wanted = [task_root, layer, "/opt/python", *python_path, runtime, *standard, *_installed(standard)]
     sys.path[:] = dict.fromkeys(wanted)
-    _site_builtins()
     _customise(python_path)
 
 
@@ -44,7 +43,7 @@ def _installed(standard):
         yield "/usr/lib/python3/dist-packages"
 
 
-def _site_builtins():
+def site_builtins():
     """`exit`, `quit` and `help`, which programs use although they are meant for the prompt."""
     import _sitebuiltins
 

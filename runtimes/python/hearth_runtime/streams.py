@@ -3,6 +3,9 @@
 A frame carries one log event whole, however many lines it has: a big-endian u32 kind, u32 length, u64 microseconds
 since the epoch, then the text. With a log channel, `sys.stdout` and `sys.stderr` write frames too, one per line, so that
 prints and log records keep their order; descriptors 1 and 2 stay what they were for subprocesses and C code.
+
+Text is sent when it is written, as on Lambda: what a function printed before it was killed is never lost. A line that
+takes several writes goes out in pieces, which the platform joins.
 """
 
 import atexit
@@ -14,6 +17,8 @@ from _thread import RLock
 
 # Kinds of frames: plain lines, and records with a level (0 = none, 10 = debug ... 50 = critical).
 LINE = b"\xa5\x5a\x00\x03"
+# Pieces of lines on stdout and on stderr. One that ends with a line end, or is empty, is the last of its line.
+_PIECES = (b"\xa5\x5a\x00\x83", b"\xa5\x5a\x00\xa3")
 _TEXT_KINDS = {0: LINE, 10: 0x0B, 20: 0x0F, 30: 0x13, 40: 0x17, 50: 0x1B}
 _JSON_KINDS = {0: 0x02, 10: 0x0A, 20: 0x0E, 30: 0x12, 40: 0x16, 50: 0x1A}
 
@@ -71,7 +76,7 @@ class Frames:
         self._descriptor = descriptor
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
-        self._lines = [_Lines(self, sys.stdout), _Lines(self, sys.stderr)]
+        self._lines = [_Lines(self, sys.stdout, _PIECES[0]), _Lines(self, sys.stderr, _PIECES[1])]
         sys.stdout = sys.__stdout__ = self._lines[0].text
         sys.stderr = sys.__stderr__ = self._lines[1].text
 
@@ -97,7 +102,7 @@ class Frames:
                 pass  # Nobody listens any more; that is no reason for a function's print to fail.
 
     def flush(self):
-        """Sends what is printed so far, a last line without an end included."""
+        """Ends the lines that are printed so far, a last one without an end included."""
         for lines in self._lines:
             lines.finish()
 
@@ -105,13 +110,17 @@ class Frames:
 class _Lines(io.BufferedIOBase):
     """The binary side of a standard stream: cuts what is written into lines, a frame each."""
 
-    def __init__(self, frames, replaced):
+    def __init__(self, frames, replaced, piece):
         self._frames = frames
+        self._piece = piece
+        # The last frame was a piece of a line that goes on.
+        self._open = False
         self._number = replaced.fileno()
         self.name = replaced.name
         self.mode = "wb"
-        self._partial = []
-        self.text = io.TextIOWrapper(self, "utf-8", replaced.errors, newline="\n", line_buffering=True)
+        self.text = io.TextIOWrapper(
+            self, "utf-8", replaced.errors, newline="\n", line_buffering=True, write_through=True
+        )
         self.text.mode = "w"
 
     def writable(self):
@@ -127,9 +136,9 @@ class _Lines(io.BufferedIOBase):
         if data.__class__ is not bytes:
             data = bytes(data)
         end = data.find(b"\n") + 1
-        if end == len(data) and end and not self._partial:
+        if end == len(data) and end and not self._open:
             self._frames.write(LINE, data)
-        else:
+        elif data:
             with self._frames.lock:
                 self._split(data, end)
         return len(data)
@@ -137,23 +146,22 @@ class _Lines(io.BufferedIOBase):
     def _split(self, data, end):
         start = 0
         while end:
-            self._partial.append(data[start:end])
-            self._emit()
+            self._send(data[start:end])
             start = end
             end = data.find(b"\n", start) + 1
         if start < len(data):
-            self._partial.append(data[start:])
+            self._frames.write(self._piece, data[start:])
+            self._open = True
 
-    def _emit(self):
-        line = b"".join(self._partial)
-        self._partial.clear()
-        self._frames.write(LINE, line)
+    def _send(self, line):
+        self._frames.write(self._piece if self._open else LINE, line)
+        self._open = False
 
     def finish(self):
         try:
             self.text.flush()
         except ValueError:
             pass  # The function closed it.
-        if self._partial:
+        if self._open:
             with self._frames.lock:
-                self._emit()
+                self._send(b"")

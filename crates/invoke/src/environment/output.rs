@@ -86,6 +86,9 @@ impl Output {
     /// one, and not the beginning of the next one's output.
     pub(super) fn drain_to_the_end(&mut self, journal: &mut Journal) {
         self.drain(journal);
+        while let Some(frame) = self.decoder.unfinished() {
+            self.push_frame(&frame, journal);
+        }
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
             self.push_line(&line, journal);
@@ -126,10 +129,7 @@ impl Output {
         self.decoder.feed(&self.buffer[..n]);
         loop {
             match self.decoder.next() {
-                Ok(Some(frame)) => {
-                    let at_ms = i64::try_from(frame.timestamp_us / 1_000).unwrap_or_default();
-                    journal.push(self.plausible(at_ms), String::from_utf8_lossy(&frame.message).into_owned());
-                }
+                Ok(Some(frame)) => self.push_frame(&frame, journal),
                 Ok(None) => return n,
                 Err(error) => {
                     // Only the function's own code can have written this.
@@ -139,6 +139,11 @@ impl Output {
                 }
             }
         }
+    }
+
+    fn push_frame(&self, frame: &telemetry::LogFrame, journal: &mut Journal) {
+        let at_ms = i64::try_from(frame.timestamp_us / 1_000).unwrap_or_default();
+        journal.push(self.plausible(at_ms), String::from_utf8_lossy(&frame.message).into_owned());
     }
 
     /// A function may claim any time; CloudWatch would refuse one far off.

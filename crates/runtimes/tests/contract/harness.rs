@@ -4,6 +4,7 @@ mod http;
 mod lean;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::Location;
@@ -109,22 +110,44 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Init {
     Ready,
-    Failed { error_type: String, document: Vec<u8> },
+    Failed {
+        error_type: String,
+        document: Vec<u8>,
+    },
+    /// Waits to be restored from a snapshot.
+    RestoreReady,
+    RestoreFailed {
+        error_type: String,
+        document: Vec<u8>,
+    },
     Gone,
 }
 
 /// The server's end of the connection to a runtime.
 pub(crate) trait Link {
     fn init(&mut self) -> Init;
+    /// Tells a runtime that waits for it that it is a restored one, and what came of that.
+    fn restore(&mut self, environment: &[(String, String)]) -> Init;
     fn invoke(&mut self, number: usize, call: &Call) -> Answer;
     /// Hangs up, as a server that stops.
     fn close(self: Box<Self>);
 }
 
+impl Answer {
+    fn put_in_words(&mut self, words: &[(String, String)]) {
+        if let Self::Result(body) = self
+            && let Ok(text) = std::str::from_utf8(body)
+            && words.iter().any(|(from, _)| text.contains(from))
+        {
+            *body = words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)).into_bytes();
+        }
+    }
+}
+
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Result(body) => write!(f, "Result({:.2000})", String::from_utf8_lossy(body)),
+            Self::Result(body) => write!(f, "Result({:.20000})", String::from_utf8_lossy(body)),
             Self::Failure { error_type, document } => {
                 write!(f, "Failure({error_type}, {:.2000})", String::from_utf8_lossy(document))
             }
@@ -137,6 +160,8 @@ impl std::fmt::Debug for Answer {
 pub(crate) enum Mode {
     /// Lean channel, and a log channel.
     Lean,
+    /// The same, of a process that was started before it was known what it would serve.
+    Parked,
     /// HTTP Runtime API, and plain output.
     Http,
 }
@@ -157,6 +182,30 @@ pub(crate) struct Seen {
     pub(crate) stderr: String,
 }
 
+impl Seen {
+    /// All of it but the mode.
+    fn words(&self) -> String {
+        let Self {
+            init,
+            answers,
+            exit,
+            logs,
+            stdout,
+            stderr,
+            ..
+        } = self;
+        format!("{init:?}\n{answers:#?}\n{exit:?}\n{logs:#?}\n{stdout}\n{stderr}")
+    }
+}
+
+/// Where two texts begin to differ, and how each goes on there.
+fn difference(one: &str, other: &str) -> Option<(String, String)> {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
+    let from = one[..same].rfind("\"").unwrap_or(same);
+    let start = |text: &str| text[from..].chars().take(200).collect();
+    (one != other).then(|| (start(one), start(other)))
+}
+
 type Expectation = Box<dyn Fn(&Subject, &Seen) + Send + Sync>;
 
 /// A function, what happens to it, and what is expected of it.
@@ -169,6 +218,10 @@ pub(crate) struct Case {
     applies: fn(u64) -> bool,
     /// The process is expected to end by itself after the last answer.
     ends: bool,
+    /// After the last answer, the process is asked to end (SIGTERM).
+    terminated: bool,
+    /// What is seen of the process may not depend on whether it was parked.
+    same_parked: bool,
     expectations: Vec<Expectation>,
 }
 
@@ -182,6 +235,8 @@ impl Case {
             calls: Vec::new(),
             applies: |_| true,
             ends: false,
+            terminated: false,
+            same_parked: false,
             expectations: Vec::new(),
         }
     }
@@ -267,11 +322,35 @@ impl Case {
         self.expect(move |_, seen| assert_eq!(seen.exit, Some(status)))
     }
 
+    /// After the last answer the process gets SIGTERM, and ends by itself with this status (-1 if the signal ended it).
+    pub(crate) fn terminated(mut self, status: i32) -> Self {
+        self.terminated = true;
+        self.exits(status)
+    }
+
+    /// The function sees the same, and does the same, in a process that was parked.
+    pub(crate) fn same_when_parked(mut self) -> Self {
+        self.same_parked = true;
+        self
+    }
+
+    /// The hooks before the snapshot or after the restore failed with this type in the header and this document.
+    pub(crate) fn restore_fails(self, error_type: &str, document: [&str; 3]) -> Self {
+        let (expected_type, expected) = (error_type.to_owned(), document.map(str::to_owned));
+        self.expect(move |subject, seen| match &seen.init {
+            Init::Failed { error_type, document } | Init::RestoreFailed { error_type, document } => {
+                assert_eq!(error_type, &expected_type);
+                check_document(subject, document, "", &expected);
+            }
+            other => panic!("expected a failed hook, found {other:?}"),
+        })
+    }
+
     /// The log channel carried these events, in this order.
     pub(crate) fn logs(self, expected: &[(Option<Level>, &str)]) -> Self {
         let expected: Vec<Log> = expected.iter().map(|(level, text)| (*level, (*text).to_owned())).collect();
         self.expect(move |_, seen| {
-            if seen.mode == Mode::Lean {
+            if seen.mode != Mode::Http {
                 assert_eq!(seen.logs, expected);
             }
         })
@@ -293,12 +372,25 @@ impl Case {
     pub(crate) fn check(self) {
         let place = Location::caller();
         for subject in interpreters().iter().filter(|one| one.language == self.language && (self.applies)(one.number)) {
-            for mode in [Mode::Lean, Mode::Http] {
+            let mut unparked = None;
+            for mode in [Mode::Lean, Mode::Parked, Mode::Http] {
+                if mode == Mode::Parked && !subject.runtime.can_be_parked(&self.own_variables()) {
+                    continue;
+                }
                 let seen = self.run(subject, mode);
                 let checks =
                     std::panic::AssertUnwindSafe(|| self.expectations.iter().for_each(|one| one(subject, &seen)));
                 if std::panic::catch_unwind(checks).is_err() {
                     panic!("case at {place} on {} {mode:?}: {seen:#?}", subject.version);
+                }
+                match mode {
+                    Mode::Lean => unparked = Some(seen.words()),
+                    Mode::Parked if self.same_parked => {
+                        let parked = seen.words();
+                        let found = difference(unparked.as_deref().unwrap_or_default(), &parked);
+                        assert_eq!(found, None, "case at {place} on {}", subject.version);
+                    }
+                    Mode::Parked | Mode::Http => {}
                 }
             }
         }
@@ -307,10 +399,12 @@ impl Case {
     fn run(&self, subject: &Subject, mode: Mode) -> Seen {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let task = dir.path().join("task");
-        write_files(&task, &self.files);
         let (mut link, mut process) = self.start(subject, mode, &task);
-        let init = link.init();
+        let mut init = link.init();
         let mut answers = Vec::new();
+        if init == Init::RestoreReady {
+            init = link.restore(&[("RESTORED".to_owned(), "yes".to_owned())]);
+        }
         if init == Init::Ready {
             for (number, call) in self.calls.iter().enumerate() {
                 let answer = link.invoke(number, call);
@@ -321,12 +415,18 @@ impl Case {
                 }
             }
         }
+        if self.terminated {
+            process.terminate();
+        }
         let by_itself = init != Init::Ready || answers.contains(&Answer::Gone) || process.has_ended(self.ends);
         if !by_itself {
             link.close();
         }
         let exit = process.wait();
         let words = [(dir.path().to_string_lossy().into_owned() + "/", "{dir}/".to_owned())];
+        for answer in &mut answers {
+            answer.put_in_words(&words);
+        }
         Seen {
             mode,
             init,
@@ -338,42 +438,77 @@ impl Case {
         }
     }
 
+    fn own_variables(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
     fn start(&self, subject: &Subject, mode: Mode, task: &Path) -> (Box<dyn Link>, Process) {
-        let mut command = command(subject, task);
+        let mut environment = environment(subject, task);
         for (name, value) in &self.variables {
-            command.env(name, value.replace("{task}", &task.to_string_lossy()));
+            set(&mut environment, name, value.replace("{task}", &task.to_string_lossy()));
         }
-        command.env("_HANDLER", self.handler);
+        set(&mut environment, "_HANDLER", self.handler.to_owned());
+        let write_files = || write_files(task, &self.files);
+        if mode == Mode::Parked {
+            return lean::start_parked(parked_command(subject), write_files, &environment);
+        }
+        write_files();
+        let mut command = command(subject, &subject.runtime.argv(&LaunchOptions::default()));
+        command.current_dir(task).envs(environment);
         match mode {
-            Mode::Lean => lean::start(command),
+            Mode::Lean | Mode::Parked => lean::start(command),
             Mode::Http => http::start(command, true),
         }
     }
 }
 
-fn command(subject: &Subject, task: &Path) -> Command {
+/// The bootstrap's command line, with the bootstrap where it lies on the host.
+fn command(subject: &Subject, argv: &[OsString]) -> Command {
     let folder = bootstraps().folder(subject.language).expect("a bootstrap");
-    let argv = subject.runtime.argv(&LaunchOptions::default());
-    let in_folder = |word: &std::ffi::OsString| {
+    let in_folder = |word: &OsString| {
         word.to_str().and_then(|word| word.strip_prefix("/var/runtime/")).map(|file| folder.join(file).into_os_string())
     };
     let argv: Vec<_> = argv.iter().map(|word| in_folder(word).unwrap_or_else(|| word.clone())).collect();
     let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).env_clear().current_dir(task);
+    command.args(&argv[1..]).env_clear();
+    command
+}
+
+fn parked_command(subject: &Subject) -> Command {
+    let launch = subject.runtime.parked(128).expect("a parked start");
+    // Without a memory, as the ordinary start of a case.
+    let mut command = command(subject, &subject.runtime.argv(&LaunchOptions::default()));
+    command.current_dir("/").envs(launch.environment).env_remove("LD_LIBRARY_PATH");
+    command
+}
+
+/// The variables of a function without its own, in order.
+fn environment(subject: &Subject, task: &Path) -> Vec<(String, String)> {
+    let mut environment = Vec::new();
     for (name, value) in subject.runtime.environment() {
-        command.env(name, value.replace("/var/task", &task.to_string_lossy()));
+        // The host's libraries, not those that are where a sandbox has them.
+        if name != "LD_LIBRARY_PATH" {
+            set(&mut environment, name, value.replace("/var/task", &task.to_string_lossy()));
+        }
     }
-    command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env_remove("LD_LIBRARY_PATH");
     for (name, value) in [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
         ("AWS_LAMBDA_FUNCTION_NAME", "f"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/f"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]00000000000000000000000000000000"),
     ] {
-        command.env(name, value);
+        set(&mut environment, name, value.to_owned());
     }
-    command
+    environment
+}
+
+fn set(environment: &mut Vec<(String, String)>, name: &str, value: String) {
+    match environment.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => *old = value,
+        None => environment.push((name.to_owned(), value)),
+    }
 }
 
 /// What an OS-only function's executable answers to these events.
@@ -492,6 +627,11 @@ impl Process {
         self.child.id()
     }
 
+    fn terminate(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a signal");
+    }
+
     /// Whether the process has ended without being hung up on. Where it is expected to, it is given time.
     fn has_ended(&mut self, expected: bool) -> bool {
         let started = Instant::now();
@@ -536,6 +676,9 @@ impl Process {
         decoder.feed(&self.output("logs"));
         let mut logs = Vec::new();
         while let Some(frame) = decoder.next().expect("log frames") {
+            logs.push((frame.level, String::from_utf8_lossy(&frame.message).into_owned()));
+        }
+        while let Some(frame) = decoder.unfinished() {
             logs.push((frame.level, String::from_utf8_lossy(&frame.message).into_owned()));
         }
         logs

@@ -621,7 +621,7 @@ fn json_records_unfold_errors() {
         .variable("AWS_LAMBDA_LOG_FORMAT", "JSON")
         .call("{}")
         .expect(move |_, seen| {
-            if seen.mode == Mode::Lean {
+            if seen.mode != Mode::Http {
                 assert_eq!(seen.logs[0], (ERROR, alone.clone()));
                 let second = &seen.logs[1].1;
                 assert!(
@@ -654,4 +654,49 @@ fn a_failed_init_is_one_event() {
     };
     node(code).on(|major| major < 24).logs(&[(ERROR, &of("undefined", "Uncaught Exception"))]).check();
     node(code).on(|major| major >= 24).logs(&[(ERROR, &of("-", "Init Error"))]).check();
+}
+
+// ---- The end --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_function_hears_of_its_shutdown() {
+    node("process.on('SIGTERM', () => { console.log('bye'); process.exit(3); }); exports.handler = async () => 1;")
+        .call("{}")
+        .returns(0, "1")
+        .logs(&[(INFO, "{time}\t{id0}\tINFO\tbye\n")])
+        .terminated(3)
+        .check();
+    returning("1").returns(0, "1").terminated(-1).check();
+}
+
+// ---- Parked ---------------------------------------------------------------------------------------------------------
+
+/// All that a function can see of its process, except what `docs/develop/runtime-channel.md` names.
+#[test]
+fn a_parked_process_looks_like_any_other() {
+    let code = "const names = Object.getOwnPropertyNames(globalThis).sort(); const loaded = Object.keys(require.cache).map((name) => require('path').basename(name)).sort();\n\
+        const inherited = require('child_process').execFileSync('/usr/bin/env').toString().split('\\n').sort();\n\
+        exports.handler = async () => ({ names, loaded, inherited, environ: Object.entries(process.env).sort(),\n\
+          argv: process.argv, execArgv: process.execArgv, execPath: process.execPath, cwd: process.cwd(), title: process.title,\n\
+          paths: module.paths, global: require('module').globalPaths, found: require('found'), main: require.main.filename,\n\
+          date: new Date(0).toString(), zone: Intl.DateTimeFormat().resolvedOptions(), locale: (1234.5).toLocaleString(),\n\
+          listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]).sort(),\n\
+          descriptors: require('fs').readdirSync('/proc/self/fd').length, umask: process.umask(),\n\
+          heap: require('v8').getHeapStatistics().heap_size_limit, report: process.report.excludeNetwork,\n\
+          features: process.features, module: Object.keys(require('module')).sort() });";
+    node(code)
+        .file("lib/found.js", "module.exports = 'found';")
+        .variable("TZ", "Asia/Tokyo")
+        .variable("NODE_PATH", "{task}/lib")
+        .variable("TEXT", "é\\\"\n ")
+        .call("{}")
+        .same_when_parked()
+        .expect(|_, seen| match &seen.answers[0] {
+            Answer::Result(body) => {
+                let text = String::from_utf8_lossy(body);
+                assert!(text.contains("\"date\":\"Thu Jan 01 1970 09:00:00 GMT+0900"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        })
+        .check();
 }

@@ -584,7 +584,7 @@ fn json_records_have_lambda_s_fields() {
         .call("{}")
         .call_with(call)
         .expect(|_, seen| {
-            if seen.mode == Mode::Lean {
+            if seen.mode != Mode::Http {
                 let expected = "{\"timestamp\": \"{time}\", \"level\": \"WARNING\", \"message\": \"é 1\", \"logger\": \"my\", \
                     \"requestId\": \"{id0}\", \"order\": 7, \"what\": \"<class 'object'>\"}\n";
                 assert_eq!(seen.logs[0], (WARN, expected.to_owned()));
@@ -681,7 +681,7 @@ fn threads_that_write_at_once_do_not_mix_their_lines() {
     python(code)
         .call("{}")
         .expect(|_, seen| {
-            if seen.mode == Mode::Lean {
+            if seen.mode != Mode::Http {
                 assert_eq!(seen.logs.len(), 400);
                 for (_, text) in &seen.logs {
                     let message = text.trim_end().rsplit('\t').next().unwrap_or_default();
@@ -698,5 +698,179 @@ fn a_long_line_is_one_frame() {
     python("def handler(event, context):\n    print('x' * 100000)\n")
         .call("{}")
         .expect(|_, seen| assert!(seen.mode == Mode::Http || (seen.logs.len() == 1 && seen.logs[0].1.len() == 100_001)))
+        .check();
+}
+
+#[test]
+fn a_line_that_takes_several_prints_is_one_event() {
+    let code = "import logging, sys\ndef handler(event, context):\n    print('a', 1, end='')\n    sys.stderr.write('err')\n\
+        \x20   print('b\\nc', end='')\n    sys.stderr.write('or\\n')\n    logging.warning('w')\n    print()\n";
+    python(code)
+        .call("{}")
+        .logs(&[(None, "a 1b\n"), (None, "error\n"), (None, "[WARNING]\t{time}\t{id0}\tw\n"), (None, "c\n")])
+        .check();
+}
+
+/// What stood in the bootstrap, waiting for the end of its line, was lost with a function that ran into its timeout.
+#[test]
+fn what_is_printed_before_a_kill_is_not_lost() {
+    python("import os\ndef handler(event, context):\n    print('one')\n    print('two', end='')\n    os.kill(os.getpid(), 9)\n")
+        .call("{}")
+        .exits(-1)
+        .logs(&[(None, "one\n"), (None, "two")])
+        .check();
+}
+
+// ---- The end --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_function_hears_of_its_shutdown() {
+    let code = "import signal, sys\ndef bye(number, frame):\n    print('bye')\n    sys.exit(3)\n\
+        signal.signal(signal.SIGTERM, bye)\ndef handler(event, context):\n    return 1\n";
+    python(code).call("{}").returns(0, "1").logs(&[(None, "bye\n")]).terminated(3).check();
+    returning("1").returns(0, "1").terminated(-1).check();
+}
+
+// ---- Parked ---------------------------------------------------------------------------------------------------------
+
+/// All that a function can see of its process, except what `docs/develop/runtime-channel.md` names.
+#[test]
+fn a_parked_process_looks_like_any_other() {
+    let code = "import sys\nmodules = sorted(sys.modules)\n\
+        import builtins, gc, locale, os, resource, signal, subprocess, time, warnings\n\
+        def handler(event, context):\n    return dict(modules=modules, environ=sorted(os.environ.items()),\n\
+        \x20       inherited=sorted(subprocess.run(['/usr/bin/env'], stdout=-1).stdout.splitlines()), argv=sys.argv,\n\
+        \x20       orig_argv=getattr(sys, 'orig_argv', 0), flags=str(sys.flags), path=sys.path, executable=sys.executable,\n\
+        \x20       meta_path=[str(type(f)) for f in sys.meta_path], hooks=len(sys.path_hooks), cwd=os.getcwd(),\n\
+        \x20       zone=[time.tzname, time.timezone, time.strftime('%H', time.localtime(0))], locale=locale.setlocale(locale.LC_ALL),\n\
+        \x20       encodings=[sys.getfilesystemencoding(), sys.stdout.encoding, sys.stdin.encoding],\n\
+        \x20       descriptors=len(os.listdir('/proc/self/fd')), threads=len(os.listdir('/proc/self/task')),\n\
+        \x20       signals=[str(signal.getsignal(n)) for n in range(1, 32)], gc=[gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()],\n\
+        \x20       limits=[resource.getrlimit(n) for n in range(15)], recursion=sys.getrecursionlimit(), builtins=sorted(dir(builtins)),\n\
+        \x20       filters=str(warnings.filters), umask=os.umask(0o22), session=os.getsid(0) == os.getpgrp(), main=sorted(vars(sys.modules['__main__'])))\n";
+    python(code)
+        .variable("TZ", "Asia/Tokyo")
+        .variable("PYTHONPATH", "{task}/lib:/var/runtime")
+        .variable("TEXT", "é\\\"\n ")
+        .call("{}")
+        .same_when_parked()
+        .expect(|_, seen| match &seen.answers[0] {
+            Answer::Result(body) => {
+                let text = String::from_utf8_lossy(body);
+                assert!(
+                    text.contains("\"zone\": [[\"JST\", \"JST\"], -32400, \"09\"]") && text.contains("{dir}/task/lib"),
+                    "{text}"
+                );
+            }
+            other => panic!("{other:?}"),
+        })
+        .check();
+}
+
+#[test]
+fn parked_processes_do_not_share_their_randomness() {
+    let drawn = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let code = "import random, uuid\ndef handler(event, context):\n    return [random.random(), str(uuid.uuid4()), hash('x')]\n";
+    let seen_before = std::sync::Arc::clone(&drawn);
+    let case = || {
+        let drawn = std::sync::Arc::clone(&seen_before);
+        python(code).call("{}").expect(move |_, seen| match &seen.answers[0] {
+            Answer::Result(body) => {
+                let values: Vec<serde_json::Value> = serde_json::from_slice(body).expect("values");
+                let mut drawn = drawn.lock().expect("values");
+                assert!(values.into_iter().all(|value| drawn.insert(value.to_string())));
+            }
+            other => panic!("{other:?}"),
+        })
+    };
+    case().check();
+    case().check();
+}
+
+// ---- Snapshots ------------------------------------------------------------------------------------------------------
+
+fn snapshotted(code: &str) -> Case {
+    python(&format!("from snapshot_restore_py import register_before_snapshot, register_after_restore\n{code}"))
+        .variable("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+}
+
+const HANDLER: &str = "def handler(event, context):\n    return done\n";
+
+#[test]
+fn hooks_run_around_the_snapshot() {
+    let hooks = "import os\ndone = ['init']\n\
+        def note(what, end='.'):\n    done.append(what + end + os.environ.get('RESTORED', 'no'))\n\
+        register_before_snapshot(note, 'b1')\nregister_before_snapshot(note, 'b2', end='!')\n\
+        register_after_restore(note, 'a1')\n\
+        @register_after_restore\ndef last():\n    note('a2')\n";
+    // Variables of a restore travel over the channel alone.
+    snapshotted(&format!("{hooks}{HANDLER}"))
+        .call("{}")
+        .expect(|_, seen| {
+            let restored = if seen.mode == Mode::Http { "no" } else { "yes" };
+            let expected = format!("[\"init\", \"b2!no\", \"b1.no\", \"a1.{restored}\", \"a2.{restored}\"]");
+            assert_eq!(seen.answers[0], Answer::Result(expected.into_bytes()));
+        })
+        .check();
+}
+
+#[test]
+fn a_function_without_hooks_can_be_snapshotted() {
+    python("def handler(event, context):\n    return 1\n")
+        .variable("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+        .call("{}")
+        .returns(0, "1")
+        .check();
+}
+
+#[test]
+fn a_function_s_own_copy_of_the_hooks_counts() {
+    let own = "before = []\nafter = []\ndef register_before_snapshot(f):\n    before.append((f, (), {}))\n\
+        def register_after_restore(f):\n    after.append((f, (), {}))\n\
+        def get_before_snapshot():\n    return before\ndef get_after_restore():\n    return after\n";
+    snapshotted(&format!("done = []\nregister_before_snapshot(lambda: done.append(1))\nregister_after_restore(lambda: done.append(2))\n{HANDLER}"))
+        .file("snapshot_restore_py.py", own)
+        .call("{}")
+        .returns(0, "[1, 2]")
+        .check();
+}
+
+#[test]
+fn numbers_are_drawn_anew_after_a_restore() {
+    snapshotted(
+        "import random\nrandom.seed(1)\nstate = random.getstate()\n\
+         def handler(event, context):\n    return random.getstate() == state\n",
+    )
+    .call("{}")
+    .returns(0, "false")
+    .check();
+}
+
+#[test]
+fn hooks_that_fail_end_the_process() {
+    let failing = |what: &str, hook: &str| {
+        snapshotted(&format!("import sys\ndef bad():\n    {hook}\nregister_{what}(bad)\ndone = 1\n{HANDLER}"))
+    };
+    let raises = "raise ValueError('no')";
+    let trace = "line 4, in bad";
+    failing("before_snapshot", raises)
+        .restore_fails("Runtime.BeforeSnapshotError", ["ValueError", "no", trace])
+        .expect(|_, seen| assert!(matches!(seen.init, Init::Failed { .. })))
+        .exits(64)
+        .check();
+    failing("after_restore", raises)
+        .restore_fails("Runtime.AfterRestoreError", ["ValueError", "no", trace])
+        .expect(|_, seen| assert!(matches!(seen.init, Init::RestoreFailed { .. })))
+        .logs(&[(
+            ERROR,
+            "[ERROR] ValueError: no\nTraceback (most recent call last):\n\
+             \u{a0}\u{a0}File \"{dir}/task/app.py\", line 4, in bad\n\u{a0}\u{a0}\u{a0}\u{a0}raise ValueError('no')",
+        )])
+        .exits(65)
+        .check();
+    // Even a hook that wants to end the process has failed.
+    failing("after_restore", "sys.exit(0)")
+        .restore_fails("Runtime.AfterRestoreError", ["SystemExit", "0", trace])
+        .exits(65)
         .check();
 }

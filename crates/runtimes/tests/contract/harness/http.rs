@@ -17,6 +17,7 @@ const ACCEPTED: &str =
 /// What the runtime did.
 enum Did {
     AskedForNext,
+    AskedForRestore,
     Posted(Post),
     HungUp,
 }
@@ -76,15 +77,25 @@ impl Link for Http {
                 self.waiting = true;
                 Init::Ready
             }
-            Did::Posted(post) => {
-                assert_eq!(post.path, "/2018-06-01/runtime/init/error");
-                Init::Failed {
-                    error_type: post.error_type,
-                    document: post.body,
-                }
-            }
+            Did::AskedForRestore => Init::RestoreReady,
+            Did::Posted(Post {
+                path,
+                error_type,
+                body: document,
+                ..
+            }) => match path.as_str() {
+                "/2018-06-01/runtime/init/error" => Init::Failed { error_type, document },
+                "/2018-06-01/runtime/restore/error" => Init::RestoreFailed { error_type, document },
+                _ => panic!("posted to {path}"),
+            },
             Did::HungUp => Init::Gone,
         }
+    }
+
+    /// No variables travel this way: a restored client fetches its credentials.
+    fn restore(&mut self, _environment: &[(String, String)]) -> Init {
+        self.events.send((0, Call::default())).expect("a server");
+        self.init()
     }
 
     fn invoke(&mut self, number: usize, call: &Call) -> Answer {
@@ -92,6 +103,7 @@ impl Link for Http {
             match self.next() {
                 Did::AskedForNext => {}
                 Did::HungUp => return Answer::Gone,
+                Did::AskedForRestore => panic!("expected a request for the next event, found one for a restore"),
                 Did::Posted(post) => panic!("expected a request for the next event, found a post to {}", post.path),
             }
         }
@@ -99,7 +111,7 @@ impl Link for Http {
         self.events.send((number, call.clone())).expect("a server");
         match self.next() {
             Did::HungUp => Answer::Gone,
-            Did::AskedForNext => panic!("asked for the next event without answering this one"),
+            Did::AskedForNext | Did::AskedForRestore => panic!("asked for the next event without answering this one"),
             Did::Posted(Post {
                 path,
                 error_type,
@@ -141,6 +153,11 @@ fn converse(stream: &TcpStream, ours: bool, did: &SyncSender<Did>, events: &Rece
             let _ = did.send(Did::AskedForNext);
             let (number, call) = events.recv().ok()?;
             send_event(stream, ours, number, &call)
+        } else if post.path == "/2018-06-01/runtime/restore/next" {
+            let _ = did.send(Did::AskedForRestore);
+            events.recv().ok()?;
+            let mut stream = stream;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").map(|()| true)
         } else {
             let _ = did.send(Did::Posted(post));
             let mut stream = stream;

@@ -6,12 +6,30 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
-use hearth_runtimes::channel::{Decoder, FromRuntime, Invocation, invoke_head};
+use hearth_runtimes::channel::{Decoder, FromRuntime, Invocation, invoke_head, restore_frame, specialise_frame};
 use hearth_runtimes::{CHANNEL_FD_VARIABLE, TELEMETRY_FD_VARIABLE};
 
 use super::{ARN, Answer, Call, DEADLINE_MS, Init, Link, PATIENCE, Process, request_id};
 
-pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
+/// A process that was started parked, and becomes the one of a function with this environment once `ready` is done.
+pub(super) fn start_parked(
+    command: Command,
+    ready: impl FnOnce(),
+    environment: &[(String, String)],
+) -> (Box<dyn Link>, Process) {
+    let (mut lean, process) = connect(command);
+    assert_eq!(lean.next(), Some(FromRuntime::Parked));
+    ready();
+    lean.stream.write_all(&specialise_frame(environment).expect("a frame")).expect("a parked runtime");
+    (Box::new(lean), process)
+}
+
+pub(super) fn start(command: Command) -> (Box<dyn Link>, Process) {
+    let (lean, process) = connect(command);
+    (Box::new(lean), process)
+}
+
+fn connect(mut command: Command) -> (Lean, Process) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     let (log, log_writer) = std::io::pipe().expect("a pipe");
     ours.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -19,13 +37,11 @@ pub(super) fn start(mut command: Command) -> (Box<dyn Link>, Process) {
     command.env(CHANNEL_FD_VARIABLE, inherited[0].as_raw_fd().to_string());
     command.env(TELEMETRY_FD_VARIABLE, inherited[1].as_raw_fd().to_string());
     let process = Process::start(command, inherited, Some(log.into()));
-    (
-        Box::new(Lean {
-            stream: ours,
-            decoder: Decoder::new(64 << 20, 32 << 20),
-        }),
-        process,
-    )
+    let lean = Lean {
+        stream: ours,
+        decoder: Decoder::new(64 << 20, 32 << 20),
+    };
+    (lean, process)
 }
 
 struct Lean {
@@ -65,9 +81,19 @@ impl Lean {
 }
 
 impl Link for Lean {
+    fn restore(&mut self, environment: &[(String, String)]) -> Init {
+        self.stream.write_all(&restore_frame(environment).expect("a frame")).expect("a waiting runtime");
+        self.init()
+    }
+
     fn init(&mut self) -> Init {
         match self.next() {
             Some(FromRuntime::Ready) => Init::Ready,
+            Some(FromRuntime::RestoreReady) => Init::RestoreReady,
+            Some(FromRuntime::RestoreError { error_type, body }) => Init::RestoreFailed {
+                error_type,
+                document: body.to_vec(),
+            },
             Some(FromRuntime::InitError { error_type, body }) => Init::Failed {
                 error_type,
                 document: body.to_vec(),
