@@ -1,18 +1,13 @@
 """A server without any privilege: what it can do is less, and it says so; functions run all the same."""
 
 import json
-import os
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from harness.clients import Caller
 from harness.functions import PROVIDED, Lab
+from harness.modest import modest_server
 from harness.packages import program
-from harness.server import Server, hearth_binary
 
-NOBODY = 65534
 SHELL = program("""#!/bin/sh
 echo "uid $(id -u)"
 exec /usr/bin/env bash -c 'exit 3'
@@ -21,22 +16,7 @@ exec /usr/bin/env bash -c 'exit 3'
 
 @pytest.fixture(scope="module")
 def modest():
-    """As the user `nobody` when the tests run as root; else as whoever runs them."""
-    folder = Path(tempfile.mkdtemp(prefix="hearth-user-"))
-    command = [shutil.copy(hearth_binary(), folder)]
-    if os.geteuid() == 0:
-        folder.chmod(0o755)
-        for path in folder.iterdir():
-            path.chmod(0o755)
-        command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
-    inner = folder / "server"
-    server = Server(inner, env={"HOME": str(inner), "HEARTH_DRAIN_S": "5"}, program=command)
-    if os.geteuid() == 0:
-        os.chown(inner, NOBODY, NOBODY)
-    server.start()
-    yield server
-    server.stop_cleanly()
-    shutil.rmtree(folder, ignore_errors=True)
+    yield from modest_server()
 
 
 def test_it_says_what_holds(modest):

@@ -231,7 +231,11 @@ impl Environment {
             biased;
             said = link.listen(), if up && !self.frozen => match said {
                 // The process hangs up before it ends: the end is what counts.
-                Said::Closed => Event::Exited(sandbox.wait().await),
+                Said::Closed => match tokio::time::timeout_at(until, sandbox.wait()).await {
+                    Ok(exit) => Event::Exited(exit),
+                    // Or it said what it must not, and lives on: time passes for it all the same.
+                    Err(_) => Event::Time,
+                },
                 said => Event::Said(said),
             },
             Some(order) = self.inbox.recv(), if orders => Event::Order(order),
@@ -262,6 +266,8 @@ impl Environment {
 
     /// No process any more; the sandbox stays.
     pub(super) fn go_down(&mut self) {
+        // Ending takes processor time too: a thousand processes with a small share would take many seconds for it.
+        self.limit_cpu(false);
         self.runtime.kill();
         self.runtime.output.close(&mut self.journal);
         self.ready = false;

@@ -162,6 +162,9 @@ impl Environment {
             Err(StartError::Function(error)) => return Err(End::platform(error, id)),
             Err(StartError::Host(cause)) => {
                 tracing::warn!(function = %self.spec.name, %cause, "failed to start a runtime again");
+                // The sandbox is lost (its first process may be gone), and with it this environment: the pool retires
+                // what is older than any generation.
+                self.handle.generation = 0;
                 let error =
                     PlatformError::new("Sandbox.Failure", "the execution environment could not be started again");
                 return Err(End::platform(error, id));

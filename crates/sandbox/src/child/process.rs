@@ -18,6 +18,9 @@ use crate::sys::{self, Fork};
 /// as the host's root and outside the sandbox. The system call filter keeps it from being lowered.
 pub(super) const NO_CORES: u64 = 1;
 
+/// Several for each process that there may be.
+const PENDING_SIGNALS: u64 = 8_192;
+
 /// A process that was asked for and runs.
 pub(super) struct Running {
     pub(super) pid: i32,
@@ -186,6 +189,8 @@ fn set_limits(limits: &Limits) -> Result<(), SetupError> {
         ("core size", Resource::RLIMIT_CORE, NO_CORES, NO_CORES),
         ("real-time priority", Resource::RLIMIT_RTPRIO, 0, 0),
         ("niceness", Resource::RLIMIT_NICE, 0, 0),
+        // Timers count as well, and live in the kernel's memory.
+        ("pending signals", Resource::RLIMIT_SIGPENDING, PENDING_SIGNALS, PENDING_SIGNALS),
         ("locked memory", Resource::RLIMIT_MEMLOCK, limits.memlock_bytes, limits.memlock_bytes),
         ("stack", Resource::RLIMIT_STACK, limits.stack_bytes, u64::MAX),
     ];

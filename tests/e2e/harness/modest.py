@@ -1,0 +1,29 @@
+"""A server without any privilege."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from .server import Server, hearth_binary
+
+NOBODY = 65534
+
+
+def modest_server(config=""):
+    """Started as the user `nobody` when the tests run as root; else as whoever runs them. A generator that cleans up."""
+    folder = Path(tempfile.mkdtemp(prefix="hearth-user-"))
+    command = [shutil.copy(hearth_binary(), folder)]
+    if os.geteuid() == 0:
+        folder.chmod(0o755)
+        for path in folder.iterdir():
+            path.chmod(0o755)
+        command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+    inner = folder / "server"
+    server = Server(inner, config, env={"HOME": str(inner), "HEARTH_DRAIN_S": "5"}, program=command)
+    if os.geteuid() == 0:
+        os.chown(inner, NOBODY, NOBODY)
+    server.start()
+    yield server
+    server.stop_cleanly()
+    shutil.rmtree(folder, ignore_errors=True)
