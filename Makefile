@@ -46,6 +46,11 @@ bench: toolchain ## Measure, beside whatever peers are installable
 	$(CARGO) build --release --locked -p hearth -p hearth-bench
 	"$(TARGET)/release/hearth-bench" --hearth "$(TARGET)/release/hearth" $(ARGS)
 
+.PHONY: soak
+soak: toolchain ## Ten minutes of 1,000 environments, and a count of what they leave behind
+	$(CARGO) build --release --locked -p hearth -p hearth-bench
+	"$(TARGET)/release/hearth-bench" --hearth "$(TARGET)/release/hearth" soak $(ARGS)
+
 .PHONY: doctor
 doctor: toolchain ## Say what this host offers and what it lacks
 	@$(CARGO) run --release --locked --quiet -p hearth -- doctor $(ARGS)

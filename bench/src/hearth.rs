@@ -56,23 +56,29 @@ pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
 impl Hearth {
     /// On a data folder of its own: it has yet to look at the host's interpreters.
     pub(crate) fn start(program: &Path) -> io::Result<Self> {
-        Self::start_on(program, Arc::new(tempfile::tempdir()?))
+        Self::start_with(program, &[])
+    }
+
+    /// The same with settings, as variables.
+    pub(crate) fn start_with(program: &Path, settings: &[(&str, String)]) -> io::Result<Self> {
+        Self::start_on(program, Arc::new(tempfile::tempdir()?), settings)
     }
 
     /// Stops it, and starts it on the same data folder.
     pub(crate) fn start_again(self, program: &Path) -> io::Result<Self> {
         let data = Arc::clone(&self.data);
         drop(self);
-        Self::start_on(program, data)
+        Self::start_on(program, data, &[])
     }
 
-    fn start_on(program: &Path, data: Arc<tempfile::TempDir>) -> io::Result<Self> {
+    fn start_on(program: &Path, data: Arc<tempfile::TempDir>, settings: &[(&str, String)]) -> io::Result<Self> {
         let address = free_address()?;
         let began = Instant::now();
         let child = Command::new(program)
             .arg("serve")
             .env("HEARTH_LISTEN", &address)
             .env("HEARTH_DATA", data.path())
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -107,15 +113,24 @@ impl Hearth {
         self.child.id()
     }
 
-    /// Creates a function and waits until it is active.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Creates a function of one processor's memory and waits until it is active.
     pub(crate) fn deploy(&self, name: &str, source: &Source) -> io::Result<()> {
+        self.deploy_sized(name, source, 1_769)
+    }
+
+    /// Creates a function and waits until it is active.
+    pub(crate) fn deploy_sized(&self, name: &str, source: &Source, memory_mib: u32) -> io::Result<()> {
         let body = json!({
             "FunctionName": name,
             "Runtime": source.runtime,
             "Handler": source.handler,
             "Role": "arn:aws:iam::000000000000:role/bench",
-            "MemorySize": 1_769,
-            "Timeout": 30,
+            "MemorySize": memory_mib,
+            "Timeout": 300,
             "Code": {"ZipFile": BASE64_STANDARD.encode(zipped(source)?)},
         });
         let created = self.call("POST", "/2015-03-31/functions", body.to_string().as_bytes())?;

@@ -19,9 +19,18 @@ pub(crate) struct Answer {
 
 impl Connection {
     pub(crate) fn open(address: &str) -> io::Result<Self> {
+        Self::open_for(address, Duration::from_secs(120))
+    }
+
+    /// For answers that may take as long as a function may.
+    pub(crate) fn open_patient(address: &str) -> io::Result<Self> {
+        Self::open_for(address, Duration::from_secs(900))
+    }
+
+    fn open_for(address: &str, patience: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+        stream.set_read_timeout(Some(patience))?;
         Ok(Self {
             stream,
             buffer: Vec::with_capacity(16 * 1024),

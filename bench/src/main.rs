@@ -10,6 +10,7 @@ mod http;
 mod load;
 mod peers;
 mod process;
+mod soak;
 mod stats;
 
 use std::io;
@@ -45,7 +46,7 @@ struct Options {
     #[arg(long, default_value_t = 20)]
     cold: usize,
     /// Idle environments to measure.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 200)]
     idle: usize,
     /// AWS's Runtime Interface Emulator, when it is here.
     #[arg(long, env = "HEARTH_BENCH_RIE")]
@@ -53,6 +54,15 @@ struct Options {
     /// Leave the peers out.
     #[arg(long)]
     no_peers: bool,
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+/// What else it does than to measure.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// Start, use, freeze and reclaim many environments, and count what is left behind.
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +78,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> io::Result<()> {
     let cache = std::path::absolute(&options.cache)?;
     let python = runtime(options, options.python.as_ref(), "python")?;
+    if let Some(Other::Soak(how)) = &options.other {
+        return soak::run(&options.hearth, &python, how);
+    }
     let node = runtime(options, options.node.as_ref(), "nodejs")?;
     let languages = [("Python", hearth::python(&python)), ("Node", hearth::node(&node))];
     row("runtimes", &format!("{python}, {node}"));
@@ -77,7 +90,7 @@ fn run(options: &Options) -> io::Result<()> {
     row("server start-up to first answer, every time after", &millis(server.start_up));
     row("server memory, no function", &kib(process::memory_kib(&process::tree(server.pid()))));
     for (language, source) in &languages {
-        cold(&server, language, source, options.cold)?;
+        cold(&server, &format!("{language}), cold, parked"), source, options.cold)?;
     }
     for (language, source) in &languages {
         let name = format!("warm-{}", language.to_lowercase());
@@ -85,6 +98,11 @@ fn run(options: &Options) -> io::Result<()> {
         server.invoke(&name)?;
         let invocation = server.invocation(&name);
         warm(&format!("Hearth ({language})"), &server.address, &invocation, options)?;
+    }
+    drop(server);
+    let server = Hearth::start_with(&options.hearth, &[("HEARTH_ENVIRONMENTS_PARKED", "0".to_owned())])?;
+    for (language, source) in &languages {
+        cold(&server, &format!("{language}), cold, interpreter booted"), source, options.cold)?;
     }
     drop(server);
     for (language, source) in &languages {
@@ -112,17 +130,17 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
 }
 
 /// First invocations of functions that never ran.
-fn cold(server: &Hearth, language: &str, source: &Source, count: usize) -> io::Result<()> {
+fn cold(server: &Hearth, what: &str, source: &Source, count: usize) -> io::Result<()> {
     let mut taken = Vec::with_capacity(count);
     for i in 0..count {
-        let name = format!("cold-{}-{i}", language.to_lowercase());
+        let name = format!("cold-{}-{i}", source.runtime.replace('.', "-"));
         server.deploy(&name, source)?;
         // Slots refill in the background; a cold start is measured, not a storm of them.
         std::thread::sleep(Duration::from_millis(150));
         taken.push(server.invoke(&name)?);
     }
     let sample = Sample::of(taken);
-    latency_row(&format!("Hearth ({language}), cold"), &sample, None);
+    latency_row(&format!("Hearth ({what}"), &sample, None);
     Ok(())
 }
 

@@ -1,0 +1,217 @@
+//! `make soak`: many environments started, used, frozen and reclaimed, round after round, with
+//! everything counted that could be left behind.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::hearth::{Hearth, Source};
+use crate::http::{Connection, request};
+use crate::{kib, process, row};
+
+/// How the soak runs.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Environments at a time.
+    #[arg(long, default_value_t = 1_000)]
+    environments: usize,
+    /// Rounds are begun until so much time has passed.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// Seconds for which each environment's first invocation lasts: long enough that all of them
+    /// run at once.
+    #[arg(long, default_value_t = 40)]
+    hold_s: u64,
+}
+
+const NAME: &str = "soak";
+
+/// An environment is reclaimed after being idle for so long.
+const IDLE_S: u64 = 5;
+
+/// What may be left of a round for this long.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// Memory that a round may add to the server's and the helper's; allocators keep some of what they got.
+const MEMORY_SLACK_KIB: u64 = 16 * 1_024;
+
+pub(crate) fn run(program: &Path, runtime: &str, options: &Options) -> io::Result<()> {
+    let server = Hearth::start_with(
+        program,
+        &[
+            ("HEARTH_CONCURRENCY", "100000".to_owned()),
+            ("HEARTH_ENVIRONMENTS_IDLE_S", IDLE_S.to_string()),
+            ("HEARTH_ENVIRONMENTS_PARKED", "0".to_owned()),
+        ],
+    )?;
+    server.deploy_sized(NAME, &holding(runtime), 128)?;
+    // The first few environments and a full reclaim: what is kept for good is there after it.
+    round(&server, options.environments.min(20), 1)?;
+    let before = settled(&server, None);
+    before.print("before");
+    let began = Instant::now();
+    let mut rounds = 0;
+    let mut first: Option<Counts> = None;
+    while rounds == 0 || began.elapsed() < Duration::from_secs(60 * options.minutes) {
+        rounds += 1;
+        let highest = round(&server, options.environments, options.hold_s)?;
+        highest.print(&format!("round {rounds}, all environments"));
+        let after = settled(&server, Some(&before));
+        after.print(&format!("round {rounds}, all reclaimed"));
+        // Buffers grow to their size in the first full round; from then on they must not.
+        first.get_or_insert(after);
+    }
+    let after = settled(&server, Some(&before));
+    after.print("after");
+    row("environments started in all", &(rounds * options.environments).to_string());
+    let first = first.unwrap_or_else(|| before.clone());
+    let left = after.more_than(&before, &first);
+    if left.is_empty() { Ok(()) } else { Err(io::Error::other(format!("left behind: {}", left.join(", ")))) }
+}
+
+fn holding(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "app.handler",
+        file: "app.py",
+        code: "import time\n\ndef handler(event, context):\n    time.sleep(event['hold'])\n    return {'hello': 'hearth'}\n",
+    }
+}
+
+/// Starts so many environments at once, uses each a second time after it was frozen, and counts.
+fn round(server: &Hearth, environments: usize, hold_s: u64) -> io::Result<Counts> {
+    all_at_once(server, environments, hold_s)?;
+    // Past the linger: all are frozen.
+    std::thread::sleep(Duration::from_secs(1));
+    let highest = Counts::of(server);
+    all_at_once(server, environments, 1)?;
+    Ok(highest)
+}
+
+fn all_at_once(server: &Hearth, count: usize, hold_s: u64) -> io::Result<()> {
+    let path = format!("/2015-03-31/functions/{NAME}/invocations");
+    let event = format!("{{\"hold\":{hold_s}}}");
+    let invocation = request("POST", &path, &server.address, event.as_bytes());
+    let callers: Vec<_> = (0..count)
+        .map(|_| {
+            let (address, invocation) = (server.address.clone(), invocation.clone());
+            std::thread::Builder::new().stack_size(128 * 1_024).spawn(move || {
+                let answer = Connection::open_patient(&address)?.exchange(&invocation)?;
+                let good = answer.status == 200 && answer.body.starts_with(b"{\"hello\"");
+                let text = || format!("answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+                if good { Ok(()) } else { Err(io::Error::other(text())) }
+            })
+        })
+        .collect::<io::Result<_>>()?;
+    for caller in callers {
+        caller.join().map_err(|_| io::Error::other("a caller panicked"))??;
+    }
+    Ok(())
+}
+
+/// Waits until everything is as it was, or for as long as it may take.
+fn settled(server: &Hearth, wanted: Option<&Counts>) -> Counts {
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(IDLE_S + 2));
+    loop {
+        let counts = Counts::of(server);
+        let back = wanted.is_none_or(|wanted| counts.more_than(wanted, &counts).is_empty());
+        if back || began.elapsed() > SETTLE {
+            return counts;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// What an environment is made of, counted on the whole host.
+#[derive(Clone)]
+struct Counts {
+    counted: Vec<(&'static str, u64)>,
+    memory_kib: u64,
+}
+
+impl Counts {
+    fn of(server: &Hearth) -> Self {
+        let pids = process::tree(server.pid());
+        let own: Vec<u32> = pids.iter().copied().filter(|pid| is_ours(*pid)).collect();
+        Self {
+            counted: vec![
+                ("processes", pids.len() as u64),
+                ("namespaces", namespaces()),
+                ("cgroups", cgroups()),
+                ("mounts", lines(Path::new("/proc/self/mountinfo"))),
+                ("loop devices", loop_devices()),
+                ("network links", lines(Path::new("/proc/net/dev"))),
+                ("descriptors of server and helper", own.iter().map(|pid| descriptors(*pid)).sum()),
+                ("files and folders of the server", files(server.data_dir())),
+            ],
+            memory_kib: process::memory_kib(&own),
+        }
+    }
+
+    /// What there is more of than `before`; memory is compared with `after_one`, the same moment of
+    /// the first round.
+    fn more_than(&self, before: &Self, after_one: &Self) -> Vec<String> {
+        let mut left: Vec<String> = self
+            .counted
+            .iter()
+            .zip(&before.counted)
+            .filter(|((_, now), (_, then))| now > then)
+            .map(|((name, now), (_, then))| format!("{name} {then} -> {now}"))
+            .collect();
+        if self.memory_kib > after_one.memory_kib + MEMORY_SLACK_KIB {
+            left.push(format!("memory {} -> {}", kib(after_one.memory_kib), kib(self.memory_kib)));
+        }
+        left
+    }
+
+    fn print(&self, when: &str) {
+        let counted: Vec<String> = self.counted.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        row(when, &format!("{}, {} of server and helper", counted.join(", "), kib(self.memory_kib)));
+    }
+}
+
+/// The server and its helper, as opposed to what runs in sandboxes: they see the host's processes.
+fn is_ours(pid: u32) -> bool {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    namespace(&pid.to_string()) == namespace("self")
+}
+
+fn namespaces() -> u64 {
+    let mut seen: HashSet<PathBuf> = HashSet::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let links = fs::read_dir(entry.path().join("ns")).into_iter().flatten().flatten();
+        seen.extend(links.filter_map(|link| fs::read_link(link.path()).ok()));
+    }
+    seen.len() as u64
+}
+
+fn cgroups() -> u64 {
+    folders_below(Path::new("/sys/fs/cgroup"))
+}
+
+fn folders_below(folder: &Path) -> u64 {
+    let folders = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.map(|entry| 1 + folders_below(&entry.path())).sum()
+}
+
+fn files(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| 1 + if entry.path().is_dir() { files(&entry.path()) } else { 0 }).sum()
+}
+
+fn loop_devices() -> u64 {
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    devices.filter(|device| device.path().join("loop/backing_file").exists()).count() as u64
+}
+
+fn lines(file: &Path) -> u64 {
+    fs::read_to_string(file).map_or(0, |text| text.lines().count() as u64)
+}
+
+fn descriptors(pid: u32) -> u64 {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64)
+}
