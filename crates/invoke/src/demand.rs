@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is wanted within one period counts as one burst.
-const PERIOD: Duration = Duration::from_secs(10);
-
 /// What is wanted, remembered for a while: a burst raises the level at once, and each period
 /// without one lowers it by one.
 #[derive(Debug)]
@@ -19,6 +16,9 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
+    /// What is wanted within one period counts as one burst.
+    pub(crate) const PERIOD: Duration = Duration::from_secs(10);
+
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             burst: 0,
@@ -36,7 +36,6 @@ impl Demand {
     }
 
     /// One may be wanted soon.
-    #[allow(dead_code, reason = "for parked environments")]
     pub(crate) fn expect(&mut self, now: Instant) {
         self.last = now;
     }
@@ -51,7 +50,7 @@ impl Demand {
     }
 
     fn roll(&mut self, now: Instant) {
-        let periods = now.duration_since(self.period_began).as_secs() / PERIOD.as_secs();
+        let periods = now.duration_since(self.period_began).as_secs() / Self::PERIOD.as_secs();
         if periods == 0 {
             return;
         }
@@ -78,11 +77,11 @@ mod tests {
         }
         assert_eq!(demand.target(Instant::now(), KEEP, 8), 5);
         assert_eq!(demand.target(Instant::now(), KEEP, 3), 3);
-        tokio::time::advance(PERIOD).await;
+        tokio::time::advance(Demand::PERIOD).await;
         assert_eq!(demand.target(Instant::now(), KEEP, 8), 5);
-        tokio::time::advance(PERIOD * 2).await;
+        tokio::time::advance(Demand::PERIOD * 2).await;
         assert_eq!(demand.target(Instant::now(), KEEP, 8), 3);
-        tokio::time::advance(PERIOD * 30).await;
+        tokio::time::advance(Demand::PERIOD * 30).await;
         assert_eq!(demand.target(Instant::now(), KEEP, 8), 1);
         tokio::time::advance(KEEP).await;
         assert_eq!(demand.target(Instant::now(), KEEP, 8), 0);

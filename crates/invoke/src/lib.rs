@@ -13,6 +13,7 @@
 mod concurrency;
 mod demand;
 mod environment;
+mod parking;
 mod payload;
 mod pool;
 mod report;

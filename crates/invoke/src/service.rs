@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 
 use crate::concurrency::Concurrency;
 use crate::environment::{self, Workshop};
+use crate::parking::Parking;
 use crate::pool::{Job, Placed, Pool};
-use crate::trace;
+use crate::{parking, trace};
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Limits {
     pub freeze_linger: Duration,
     /// An environment unused for so long is ended.
     pub idle_reclaim: Duration,
+    /// Interpreters of a kind that are kept up for cold starts, at the most.
+    pub parked: u32,
     /// Whether processor time is limited in proportion to memory, also on an idle host.
     pub cpu_quota: bool,
 }
@@ -43,6 +46,7 @@ impl Default for Limits {
             init_timeout: Duration::from_secs(10),
             freeze_linger: Duration::from_millis(20),
             idle_reclaim: Duration::from_secs(600),
+            parked: 8,
             cpu_quota: true,
         }
     }
@@ -72,6 +76,7 @@ pub(crate) struct Plane {
     pub(crate) sink: Arc<dyn LogSink>,
     pub(crate) credentials: Arc<dyn RoleCredentials>,
     pub(crate) workshop: Workshop,
+    pub(crate) parking: Parking,
     pub(crate) limits: Limits,
     environments: AtomicU64,
     cut_off: AtomicBool,
@@ -117,6 +122,7 @@ impl DataPlane {
                     bootstraps: options.bootstraps,
                     name_servers: options.name_servers.into(),
                 },
+                parking: Parking::new(options.limits.parked),
                 limits: options.limits,
                 environments: AtomicU64::new(1),
                 cut_off: AtomicBool::new(false),
@@ -127,6 +133,7 @@ impl DataPlane {
     /// Initialises what is wanted ahead of demand. Called once, when the server is up; from then on
     /// changes are heard of.
     pub fn begin(&self) {
+        parking::keep(&self.plane);
         for key in self.catalog.with_ahead() {
             self.reconcile(&key);
         }
@@ -168,6 +175,7 @@ impl DataPlane {
     /// [`Tasks::drain`] waits for them.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
+        self.plane.parking.clear();
         for pool in self.pools.read().values().flat_map(HashMap::values) {
             pool.close();
         }
@@ -250,7 +258,11 @@ impl CatalogObserver for DataPlane {
             return;
         }
         let known = self.pools.read().get(key).cloned().unwrap_or_default();
-        if matches!(self.catalog.lookup(key, None), Lookup::Absent) {
+        let latest = self.catalog.lookup(key, None);
+        if let Lookup::Ready(spec) = &latest {
+            parking::expect(&self.plane, spec);
+        }
+        if matches!(latest, Lookup::Absent) {
             self.pools.write().remove(key);
             self.set_aside(key, &known, 0);
             known.values().for_each(|pool| pool.close());

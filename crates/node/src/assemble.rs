@@ -247,6 +247,7 @@ fn invoke_limits(config: &Config) -> hearth_invoke::Limits {
         account_concurrency: config.concurrency.value.narrow(),
         freeze_linger: Duration::from_millis(config.environments_linger_ms.value.0),
         idle_reclaim: Duration::from_secs(config.environments_idle_s.value.0),
+        parked: config.environments_parked.value.narrow(),
         cpu_quota: config.environments_cpu.value == CpuLimit::Quota,
         ..hearth_invoke::Limits::default()
     }

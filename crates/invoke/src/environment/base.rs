@@ -74,7 +74,7 @@ impl Base {
     }
 
     /// Whether an interpreter has to be mounted below `/opt`, where layers go.
-    pub(super) fn occupies_opt(&self) -> bool {
+    pub(crate) fn occupies_opt(&self) -> bool {
         self.runtime.mounts().iter().any(|prefix| prefix.starts_with("/opt"))
     }
 

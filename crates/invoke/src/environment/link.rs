@@ -94,7 +94,6 @@ impl Link {
         }
     }
 
-    #[allow(dead_code, reason = "for parked environments")]
     /// Tells a runtime that said [`Said::Parked`] which function it is, by all its variables.
     pub(super) async fn specialise(&mut self, variables: &[(String, String)]) -> io::Result<()> {
         match self {

@@ -11,9 +11,12 @@ mod launch;
 mod link;
 mod open;
 mod output;
+mod parked;
 mod process;
 mod run;
 
+pub(crate) use base::Base;
 pub(crate) use link::Said;
 pub(crate) use open::{first_snapshot, hold_snapshots, start, start_provisioned};
+pub(crate) use parked::Parked;
 pub(crate) use process::Workshop;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hearth_core::TaskKind;
-use hearth_model::{FunctionSpec, InvokeError, LogStreamId, SnapshotError};
+use hearth_model::{Credentials, FunctionSpec, InvokeError, LogStreamId, SnapshotError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -11,6 +11,7 @@ use super::actor::{Environment, NEVER, issue};
 use super::journal::Journal;
 use super::launch::Launch;
 use super::process::{Runtime, StartError};
+use crate::parking::LotKey;
 use crate::payload::PlatformError;
 use crate::pool::{Handle, Order, Pool};
 use crate::report::{InitializationType, Reporter, RuntimeName};
@@ -193,9 +194,7 @@ impl Environment {
         let name = runtime_name(&launch);
         journal.note(now, reporter.init_start(now, spec.name.as_str(), spec.version, &name));
         let credentials = issue(plane, &spec);
-        let workshop = &plane.workshop;
-        let created =
-            Runtime::create(&launch, &id, &workshop.sandboxes, &credentials, &plane.tasks, &plane.clock).await;
+        let created = runtime_for(plane, &launch, &id, &credentials).await;
         let runtime = match created {
             Ok(runtime) => runtime,
             Err(StartError::Host(cause)) => return Err(Unmade::Refused(InvokeError::Sandbox(cause))),
@@ -234,6 +233,25 @@ impl Environment {
             born,
         })
     }
+}
+
+/// A parked interpreter if there is one that fits, else one started for the function.
+async fn runtime_for(
+    plane: &Plane,
+    launch: &Launch,
+    id: &str,
+    credentials: &Credentials,
+) -> Result<Runtime, StartError> {
+    let lot = LotKey::of(&launch.spec, &launch.base);
+    if let Some(parked) = lot.and_then(|lot| plane.parking.take(&lot, &launch.base)) {
+        match parked.specialise(launch, &launch.environment(credentials)).await {
+            Ok(runtime) => return Ok(runtime),
+            Err(cause) => {
+                tracing::warn!(function = %launch.spec.name, %cause, "a parked environment could not be used");
+            }
+        }
+    }
+    Runtime::create(launch, id, &plane.workshop.sandboxes, credentials, &plane.tasks, &plane.clock).await
 }
 
 /// 32 hexadecimal digits: the sandbox's name, and the end of its log stream's.

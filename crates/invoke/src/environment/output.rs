@@ -48,18 +48,21 @@ impl Output {
             stdout,
             telemetry: frames_tx.into_blocking_fd()?,
         };
-        let threshold =
-            (logging.format == LogFormat::Json).then(|| logging.application_level.unwrap_or(LogLevel::Info));
         let output = Self {
             lines: Some(lines),
             frames: Some(frames),
             line: Vec::new(),
             decoder: telemetry::Decoder::new(LINE_BYTES_MAX),
             buffer: vec![0; 16 * 1024].into(),
-            threshold,
+            threshold: threshold(logging),
             clock,
         };
         Ok((output, writers))
+    }
+
+    /// From now on what is printed is a function's.
+    pub(super) fn adopt(&mut self, logging: &Logging) {
+        self.threshold = threshold(logging);
     }
 
     /// Waits until something was printed (or a pipe closed). Never ends once both are closed.
@@ -155,6 +158,10 @@ impl Output {
     fn push_line(&self, line: &[u8], journal: &mut Journal) {
         push_line(line, self.threshold, &self.clock, journal);
     }
+}
+
+fn threshold(logging: &Logging) -> Option<LogLevel> {
+    (logging.format == LogFormat::Json).then(|| logging.application_level.unwrap_or(LogLevel::Info))
 }
 
 fn push_line(line: &[u8], threshold: Option<LogLevel>, clock: &Clock, journal: &mut Journal) {

@@ -134,7 +134,7 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub(super) fn base(&self, runtime: &ResolvedRuntime) -> Base {
+    pub(crate) fn base(&self, runtime: &ResolvedRuntime) -> Base {
         Base {
             runtime: runtime.clone(),
             bootstraps: Arc::clone(&self.bootstraps),

@@ -154,6 +154,9 @@ settings! {
     environments_cpu: CpuLimit, "environments.cpu", Some("HEARTH_ENVIRONMENTS_CPU"), None,
         default |_: &Host| CpuLimit::Quota, said "quota",
         "`quota` gives a function its share of the processors (1,769 MB are one) and no more, as Lambda does; `weight` lets it use what others leave idle.";
+    environments_parked: Count<0, 1_000>, "environments.parked", Some("HEARTH_ENVIRONMENTS_PARKED"), None,
+        default |_: &Host| Count(8), said "8",
+        "Interpreters of one kind that are kept up for the next cold starts, at the most; recent demand says how many.";
     runtimes_search: Vec<PathBuf>, "runtimes.search", Some("HEARTH_RUNTIMES_SEARCH"), None,
         default |_: &Host| Vec::new(), said "none",
         "Folders in which interpreters are looked for before the usual places.";

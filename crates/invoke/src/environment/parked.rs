@@ -1,0 +1,84 @@
+//! A parked environment: from an interpreter that belongs to nobody to a function's runtime.
+
+use std::time::Duration;
+
+use hearth_model::{LogFormat, Logging};
+use hearth_sandbox::Limits;
+use tokio::time::timeout;
+
+use super::base::Base;
+use super::launch::Launch;
+use super::link::{Link, Said};
+use super::open::new_id;
+use super::output::Output;
+use super::process::Runtime;
+use crate::parking::LotKey;
+use crate::service::Plane;
+
+/// An interpreter that is not up by then never will be.
+const BOOT: Duration = Duration::from_secs(20);
+
+/// Enough for any interpreter's boot; a function's own limit replaces it.
+const BOOT_MEMORY: u64 = 512 << 20;
+
+/// An interpreter that waits, frozen, to be told which function it is.
+pub(crate) struct Parked(Runtime);
+
+impl Parked {
+    /// Boots one.
+    ///
+    /// # Errors
+    /// What went wrong, for the server's log.
+    pub(crate) async fn boot(plane: &Plane, base: &Base, key: &LotKey) -> Result<Self, String> {
+        let mut runtime = Self::start(plane, base, key).await?;
+        match timeout(BOOT, runtime.link.listen()).await {
+            Ok(Said::Parked) => {}
+            Ok(Said::Closed) => {
+                return Err(format!("the interpreter ended: {:?}", runtime.sandbox.wait().await.status));
+            }
+            Ok(other) => return Err(format!("expected the interpreter to be parked, found {other:?}")),
+            Err(_) => return Err(format!("the interpreter was not up after {} seconds", BOOT.as_secs())),
+        }
+        runtime.sandbox.freeze().map_err(|error| error.to_string())?;
+        Ok(Self(runtime))
+    }
+
+    async fn start(plane: &Plane, base: &Base, key: &LotKey) -> Result<Runtime, String> {
+        // Whatever it prints now has no function's log to go to; the function's setting comes later.
+        let logging = Logging {
+            format: LogFormat::Text,
+            application_level: None,
+            system_level: None,
+            group: String::new(),
+            custom_group: false,
+        };
+        let (output, writers) = Output::open(&logging, plane.clock.clone()).map_err(|error| error.to_string())?;
+        let (link, theirs) = Link::channel().map_err(|error| error.to_string())?;
+        let launch = key.launch(base).ok_or("the runtime cannot wait for its function")?;
+        let environment = launch.environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let process = base.process(launch.argv, environment, writers, Some(theirs));
+        let spec = base.sandbox(new_id(plane), Limits::new(BOOT_MEMORY), key.tmp_bytes(), process);
+        let sandbox = plane.workshop.sandboxes.create(spec).await.map_err(|error| error.to_string())?;
+        Ok(Runtime {
+            sandbox,
+            link,
+            output,
+            up: true,
+        })
+    }
+
+    /// Becomes a function's: its mounts and limits first, then its variables, upon which the
+    /// bootstrap loads the handler.
+    ///
+    /// # Errors
+    /// What went wrong, for the server's log; another runtime is to be started then.
+    pub(super) async fn specialise(self, launch: &Launch, variables: &[(String, String)]) -> Result<Runtime, String> {
+        let Self(mut runtime) = self;
+        let sandbox = &runtime.sandbox;
+        sandbox.thaw().map_err(|error| error.to_string())?;
+        sandbox.specialise(launch.binds(), launch.limits()).await.map_err(|error| error.to_string())?;
+        runtime.output.adopt(&launch.spec.logging);
+        runtime.link.specialise(variables).await.map_err(|error| error.to_string())?;
+        Ok(runtime)
+    }
+}
