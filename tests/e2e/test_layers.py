@@ -219,6 +219,17 @@ def test_a_new_version_is_seen_by_the_next_invocation(lab, layers):
     assert function.configuration()["RevisionId"] != before
 
 
+def test_published_versions_keep_their_layers(caller, lab, layers):
+    function = lab.deploy(READ, Layers=[layers.arn({"text": "one"})])
+    first = caller.awslambda.publish_version(FunctionName=function.name)
+    function.configure(Layers=[layers.arn({"text": "two"})])
+    layers.clear()
+    assert function.call("/opt/text") == "two"
+    assert function.call("/opt/text", Qualifier=first["Version"]) == "one"
+    shown = caller.awslambda.get_function_configuration(FunctionName=function.name, Qualifier=first["Version"])
+    assert shown["Layers"] == first["Layers"]
+
+
 def test_nothing_in_opt_can_be_changed(lab, layers):
     arns = [layers.arn({"a/file": "a"}), layers.arn({"b/file": "b"})]
     code = """

@@ -1,12 +1,13 @@
 """A server without any privilege: what it can do is less, and it says so; functions run all the same."""
 
 import json
+import stat
 
 import pytest
 from harness.clients import Caller
 from harness.functions import PROVIDED, Lab
 from harness.modest import modest_server
-from harness.packages import program
+from harness.packages import program, zip_of
 
 SHELL = program("""#!/bin/sh
 echo "uid $(id -u)"
@@ -31,6 +32,18 @@ def test_functions_run(modest, checker):
     error = function.invoke().failed()
     assert error["errorMessage"].endswith("exit status 3"), error
     assert any(m.startswith("uid ") and m != "uid 0\n" for m in function.messages_until("REPORT"))
+    lab.clear()
+
+
+def test_layers_are_in_opt(modest, checker):
+    """Two, so that they are put together; a program among them, and a folder that is closed for writing."""
+    lab = Lab(Caller(modest, checker))
+    arns = []
+    for n, files in enumerate(({"bootstrap": SHELL, "closed/": ("", stat.S_IFDIR | 0o555), "closed/first": "1"}, {"closed/second": "2"})):
+        made = lab.caller.awslambda.publish_layer_version(LayerName=f"l{n}", Content={"ZipFile": zip_of(files)})
+        arns.append(made["LayerVersionArn"])
+    function = lab.deploy({"unused": ""}, PROVIDED, "x", Layers=arns)
+    assert function.invoke().failed()["errorMessage"].endswith("exit status 3")
     lab.clear()
 
 

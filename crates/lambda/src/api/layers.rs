@@ -11,12 +11,14 @@ use crate::Lambda;
 use crate::api::code::{ARCHITECTURES, CodeSource};
 use crate::api::functions::parsed;
 use crate::api::members::Members;
+use crate::api::paging;
 use crate::api::timestamp;
 use crate::error::Error;
 use crate::layer::LayerKey;
 use crate::layer_target;
 use crate::ops::download;
-use crate::ops::layers::{self, LayerVersion, Page, PublishLayerVersion, Selection};
+use crate::ops::layers::{self, LayerVersion, PublishLayerVersion, Selection};
+use crate::ops::page::Page;
 use crate::pattern::LAYER_VERSION_ARN;
 
 /// Every runtime that a layer may name, in the order in which the service prints them: more than
@@ -252,7 +254,7 @@ pub(super) fn named_version(request: &Request) -> Result<(LayerKey, i64), Error>
     let mut violations = Violations::new();
     layer_target::check(&mut violations, name);
     violations.finish_with(Error::Constraint)?;
-    let number = number.parse().map_err(|_| not_a_number("VersionNumber", number))?;
+    let number = number.parse().map_err(|_| not_a_number(number))?;
     Ok((layer_target::resolve(&request.caller, name)?, number))
 }
 
@@ -293,9 +295,9 @@ pub(super) async fn list(lambda: Arc<Lambda>, request: Request) -> Result<Respon
     let mut violations = Violations::new();
     let selection = selection(&request, &mut violations)?;
     violations.finish_with(Error::Constraint).map_err(ApiError::from)?;
-    let Page { versions, next_marker } = layers::list(&lambda, &request.caller, &selection).await?;
+    let Page { items, next_marker } = layers::list(&lambda, &request.caller, &selection).await?;
     let answer = ListLayersResponse {
-        layers: versions.iter().map(LayerItem::from).collect(),
+        layers: items.iter().map(LayerItem::from).collect(),
         next_marker: next_marker.as_deref(),
     };
     Response::json(StatusCode::OK, &answer)
@@ -315,9 +317,9 @@ pub(super) async fn list_versions(lambda: Arc<Lambda>, request: Request) -> Resu
     layer_target::check(&mut violations, name);
     let selection = selection(&request, &mut violations)?;
     violations.finish_with(Error::Constraint).map_err(ApiError::from)?;
-    let Page { versions, next_marker } = layers::list_versions(&lambda, &request.caller, name, &selection).await?;
+    let Page { items, next_marker } = layers::list_versions(&lambda, &request.caller, name, &selection).await?;
     let answer = ListLayerVersionsResponse {
-        layer_versions: versions.iter().map(LayerVersionItem::from).collect(),
+        layer_versions: items.iter().map(LayerVersionItem::from).collect(),
         next_marker: next_marker.as_deref(),
     };
     Response::json(StatusCode::OK, &answer)
@@ -332,22 +334,13 @@ fn selection(request: &Request, violations: &mut Violations) -> Result<Selection
     if let Some(architecture) = &architecture {
         violations.enum_set("compatibleArchitecture", architecture, ARCHITECTURES);
     }
-    let limit = request
-        .query("MaxItems")
-        .map(|text| text.parse::<i64>().map_err(|_| not_a_number("MaxItems", text)))
-        .transpose()?;
-    if let Some(limit) = limit {
-        violations.range("maxItems", limit, 1..=50);
-    }
     Ok(Selection {
         runtime,
         architecture,
-        // An empty marker is where a list begins.
-        marker: given("Marker").filter(|marker| !marker.is_empty()),
-        limit,
+        page: paging::parse(request, violations, 50)?,
     })
 }
 
-fn not_a_number(member: &str, text: &str) -> Error {
-    Error::WrongShape(format!("{member}: expected an integer, found {text:?}"))
+fn not_a_number(text: &str) -> Error {
+    Error::WrongShape(format!("VersionNumber: expected an integer, found {text:?}"))
 }

@@ -13,7 +13,8 @@ use crate::db::layers::{LayerScope, StoredLayerVersion};
 use crate::error::Error;
 use crate::layer::{LayerKey, LayerVersionRecord};
 use crate::layer_target::{self, must_own};
-use crate::ops::{code, marker};
+use crate::ops::code;
+use crate::ops::page::{self, List, Page};
 use crate::record::FORM;
 
 /// A wish that has passed the model's constraints.
@@ -115,12 +116,8 @@ pub(crate) async fn delete(lambda: &Lambda, caller: &Caller, key: &LayerKey, num
 pub(crate) struct Selection {
     pub(crate) runtime: Option<String>,
     pub(crate) architecture: Option<String>,
-    pub(crate) marker: Option<String>,
-    pub(crate) limit: Option<i64>,
+    pub(crate) page: page::Wish,
 }
-
-/// The service gives no more at once.
-const PAGE_MAX: usize = 50;
 
 impl Selection {
     /// A version that names no runtime is compatible with none.
@@ -130,16 +127,6 @@ impl Selection {
         };
         fits(&self.runtime, &record.runtimes) && fits(&self.architecture, &record.architectures)
     }
-
-    fn limit(&self) -> usize {
-        self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX)
-    }
-}
-
-/// A page, and the marker of the next one.
-pub(crate) struct Page {
-    pub(crate) versions: Vec<LayerVersion>,
-    pub(crate) next_marker: Option<String>,
 }
 
 /// The versions of a layer, the newest first; none of one that is not there.
@@ -148,12 +135,15 @@ pub(crate) async fn list_versions(
     caller: &Caller,
     name: &str,
     selection: &Selection,
-) -> Result<Page, Error> {
-    const KIND: &str = "layer-version";
+) -> Result<Page<LayerVersion>, Error> {
+    const LIST: List = List {
+        kind: "layer-version",
+        operation: "ListLayerVersions",
+    };
     let key = layer_target::resolve(caller, name)?;
     must_own(caller, &key, "ListLayerVersions")?;
-    let before = match &selection.marker {
-        Some(text) => Some(number_of(&marker::decode(KIND, text, "ListLayerVersions")?)?),
+    let before: Option<u64> = match LIST.after(&selection.page)? {
+        Some(number) => Some(number.parse().map_err(|_| LIST.foreign())?),
         None => None,
     };
     let stored = lambda.db.layer_versions(LayerScope::Layer(&key)).await?;
@@ -161,17 +151,16 @@ pub(crate) async fn list_versions(
         before.is_none_or(|before| stored.number < before) && selection.takes(&stored.record)
     };
     let found = stored.into_iter().rev().filter(wanted).map(LayerVersion::from);
-    Ok(page(found, selection.limit(), |last| marker::encode(KIND, &last.number.to_string())))
-}
-
-fn number_of(text: &str) -> Result<u64, Error> {
-    text.parse().map_err(|_| Error::InvalidParameter("Marker is not one that ListLayerVersions gave.".to_owned()))
+    Ok(LIST.cut(&selection.page, found, |last| last.number.to_string()))
 }
 
 /// The caller's layers by name, each with the newest of its versions that are selected.
-pub(crate) async fn list(lambda: &Lambda, caller: &Caller, selection: &Selection) -> Result<Page, Error> {
-    const KIND: &str = "layer";
-    let after = selection.marker.as_ref().map(|text| marker::decode(KIND, text, "ListLayers")).transpose()?;
+pub(crate) async fn list(lambda: &Lambda, caller: &Caller, selection: &Selection) -> Result<Page<LayerVersion>, Error> {
+    const LIST: List = List {
+        kind: "layer",
+        operation: "ListLayers",
+    };
+    let after = LIST.after(&selection.page)?;
     let scope = LayerScope::Region(&caller.account, &caller.region);
     let mut newest: BTreeMap<String, StoredLayerVersion> = BTreeMap::new();
     for stored in lambda.db.layer_versions(scope).await? {
@@ -181,14 +170,5 @@ pub(crate) async fn list(lambda: &Lambda, caller: &Caller, selection: &Selection
         }
     }
     let found = newest.into_values().map(LayerVersion::from);
-    Ok(page(found, selection.limit(), |last| marker::encode(KIND, &last.key.name)))
-}
-
-/// One more than shown tells whether there is a next page.
-fn page(found: impl Iterator<Item = LayerVersion>, limit: usize, marker_of: impl Fn(&LayerVersion) -> String) -> Page {
-    let mut versions: Vec<LayerVersion> = found.take(limit + 1).collect();
-    let has_more = versions.len() > limit;
-    versions.truncate(limit);
-    let next_marker = versions.last().filter(|_| has_more).map(marker_of);
-    Page { versions, next_marker }
+    Ok(LIST.cut(&selection.page, found, |last| last.key.name.clone()))
 }

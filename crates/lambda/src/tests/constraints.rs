@@ -143,7 +143,7 @@ fn settings() -> Vec<(Value, Case)> {
             no_shorter(min)
         )
     };
-    let layer = r"(arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)";
+    let layer = r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)";
     let any_arn = r"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()";
     let levels = "TRACE, DEBUG, INFO, WARN, ERROR, FATAL";
     let six_groups = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"];

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use hearth_model::{CodeDir, FunctionSpec, Lookup};
+use hearth_model::{CodeDir, FunctionSpec, Lookup, Qualifier};
 
 use super::case::*;
 use super::*;
@@ -232,7 +232,7 @@ async fn what_the_model_refuses() {
     let words = |text: &str| format!("Member must satisfy enum value set: [{text}]");
     let longest = |max: usize| format!("Member must have length less than or equal to {max}");
     let name = r"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+";
-    let arn = r"(arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)";
+    let arn = r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)";
     let principal = r"\d{12}|\*|arn:(aws[a-zA-Z-]*):iam::\d{12}:root";
     let null = "Member must not be null";
     let with = |member: &str, value: Value| {
@@ -770,6 +770,50 @@ async fn a_deleted_version_lives_on_in_its_functions() {
     let db = crate::db::Db::new(Arc::new(again.store.clone()), Arc::new(again.store.clone()));
     assert!(db.list_packages().await.unwrap().is_empty());
     assert_eq!(names_in(&again), ["boot"]);
+}
+
+#[tokio::test]
+async fn a_published_version_keeps_its_layers() {
+    let world = World::new().await;
+    let (one, two) = (publish(&world, "one", "1").await, publish(&world, "two", "2").await);
+    let arn = |made: &Value| made["LayerVersionArn"].clone();
+    let members = json!({"Layers": [arn(&one), arn(&two)]});
+    world.expect("POST", "/2015-03-31/functions", create_with("f", members), 201).await;
+    world.settled("f").await;
+    let versions = "/2015-03-31/functions/f/versions";
+    let published = world.expect("POST", versions, json!({}), 201).await;
+    world.expect("PUT", "/2015-03-31/functions/f/configuration", json!({"Layers": [arn(&two)]}), 200).await;
+    world.settled("f").await;
+    assert_eq!(
+        world.expect("POST", versions, json!({}), 201).await["Version"],
+        "2",
+        "other layers make another version"
+    );
+    for name in ["one", "two"] {
+        world.expect("DELETE", &format!("{LAYERS}/{name}/versions/1"), Value::Null, 204).await;
+    }
+    world.expect("PUT", "/2015-03-31/functions/f/configuration", json!({"Layers": []}), 200).await;
+    world.settled("f").await;
+    let mut seen = HashMap::new();
+    for _ in 0..3 {
+        world.clock.advance_ms(60 * 60 * 1_000);
+        collect(&world.lambda, &mut seen).await.unwrap();
+    }
+    std::fs::remove_dir_all(world.dir.path().join("code")).unwrap();
+    let again = world.restarted().await;
+    let shown = again.expect("GET", "/2015-03-31/functions/f/configuration?Qualifier=1", Value::Null, 200).await;
+    assert_eq!(shown["Layers"], published["Layers"]);
+    let lookup = |number| again.lambda.catalog().lookup(&key("f"), Some(&Qualifier::Number(number)));
+    for (number, expected) in [(1, vec!["1.txt", "2.txt"]), (2, vec!["2.txt"])] {
+        let spec = loop {
+            if let Lookup::Ready(spec) = lookup(number) {
+                break spec;
+            }
+            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        };
+        assert_eq!(files(spec.layers.as_ref()), expected, "version {number}");
+    }
 }
 
 fn names_in(world: &World) -> Vec<String> {
