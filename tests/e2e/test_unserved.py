@@ -11,9 +11,9 @@ LAMBDA = {
     "AddLayerVersionPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
     "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
     "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
-    "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetProvisionedConcurrencyConfig", "Invoke", "ListAliases",
-    "ListFunctions", "ListLayerVersions", "ListLayers", "ListProvisionedConcurrencyConfigs", "ListTags",
-    "ListVersionsByFunction", "PublishLayerVersion", "PublishVersion", "PutFunctionConcurrency",
+    "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetProvisionedConcurrencyConfig", "Invoke",
+    "InvokeWithResponseStream", "ListAliases", "ListFunctions", "ListLayerVersions", "ListLayers",
+    "ListProvisionedConcurrencyConfigs", "ListTags", "ListVersionsByFunction", "PublishLayerVersion", "PublishVersion", "PutFunctionConcurrency",
     "PutProvisionedConcurrencyConfig", "RemoveLayerVersionPermission", "TagResource", "UntagResource", "UpdateAlias",
     "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }

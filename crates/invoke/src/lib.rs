@@ -19,6 +19,7 @@ mod pool;
 mod report;
 mod runtime_api;
 mod service;
+mod streaming;
 mod trace;
 
 pub use service::{DataPlane, Limits, Options};

@@ -7,8 +7,6 @@ use bytes::Bytes;
 use hearth_sandbox::{Exit, ExitStatus};
 use serde_json::Value;
 
-use crate::RESPONSE_BYTES_MAX;
-
 /// Why an invocation failed without the function saying so itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlatformError {
@@ -63,8 +61,7 @@ impl PlatformError {
 
     /// The document for the caller.
     pub(crate) fn document(&self, request_id: &str) -> Bytes {
-        let message = self.message(request_id);
-        format!("{{\"errorType\":{},\"errorMessage\":{}}}", quoted(&self.kind), quoted(&message)).into()
+        document(&self.kind, &self.message(request_id))
     }
 
     /// As in logs and in the document.
@@ -73,9 +70,14 @@ impl PlatformError {
     }
 }
 
-/// The answer was larger than [`RESPONSE_BYTES_MAX`].
-pub(crate) fn response_too_large() -> Bytes {
-    let message = format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes).");
+/// An error document.
+pub(crate) fn document(kind: &str, message: &str) -> Bytes {
+    format!("{{\"errorType\":{},\"errorMessage\":{}}}", quoted(kind), quoted(message)).into()
+}
+
+/// The answer was larger than `limit` bytes.
+pub(crate) fn response_too_large(limit: usize) -> Bytes {
+    let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
     format!("{{\"errorMessage\":{},\"errorType\":\"Function.ResponseSizeTooLarge\"}}", quoted(&message)).into()
 }
 
@@ -110,6 +112,7 @@ fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RESPONSE_BYTES_MAX;
 
     #[track_caller]
     fn check(error: &PlatformError, document: &str) {
@@ -147,7 +150,7 @@ mod tests {
             r#"{"errorType":"Runtime.InvalidEntrypoint","errorMessage":"RequestId: id Error: fork/exec /var/task/bootstrap: permission denied"}"#,
         );
         assert_eq!(
-            String::from_utf8_lossy(&response_too_large()),
+            String::from_utf8_lossy(&response_too_large(RESPONSE_BYTES_MAX)),
             r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#
         );
     }

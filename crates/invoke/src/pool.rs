@@ -11,20 +11,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use hearth_model::{FunctionKey, FunctionSpec, Invocation, InvokeError, Outcome};
+use hearth_model::{FunctionKey, FunctionSpec, Invocation};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use self::provisioned::Provision;
 use self::snapshots::Snapshots;
 use crate::concurrency::{Permit, Share};
+use crate::streaming::Reply;
 
 /// One invocation on its way to an environment.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) invocation: Invocation,
     pub(crate) trace_header: String,
-    pub(crate) reply: oneshot::Sender<Result<Outcome, InvokeError>>,
+    pub(crate) reply: Reply,
     pub(crate) permit: Permit,
 }
 
@@ -224,6 +225,8 @@ fn retire(handles: Vec<Handle>) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::concurrency::Concurrency;
     use crate::service::tests_support::{invocation, spec};
@@ -252,7 +255,7 @@ mod tests {
             Box::new(Job {
                 invocation: invocation(&self.spec, id),
                 trace_header: String::new(),
-                reply: oneshot::channel().0,
+                reply: Reply::Whole(oneshot::channel().0),
                 permit: self.concurrency.take(&self.pool.share, &self.spec, 0).unwrap(),
             })
         }

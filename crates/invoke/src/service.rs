@@ -20,6 +20,7 @@ use crate::concurrency::Concurrency;
 use crate::environment::{self, Workshop};
 use crate::parking::Parking;
 use crate::pool::{Job, Placed, Pool};
+use crate::streaming::Reply;
 use crate::{parking, trace};
 
 /// What an operator may set.
@@ -213,7 +214,8 @@ impl DataPlane {
         pool
     }
 
-    async fn run(&self, invocation: Invocation) -> Result<Outcome, InvokeError> {
+    /// Sets off an invocation, which `reply` hears of whatever happens.
+    fn enter(&self, invocation: Invocation, reply: Reply) -> Result<(), InvokeError> {
         if self.closing.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
         }
@@ -221,7 +223,6 @@ impl DataPlane {
         let pool = self.pool(&spec, &invocation.function);
         let permit = self.concurrency.take(&pool.share, &spec, pool.available()).map_err(InvokeError::Throttled)?;
         let trace_header = trace::header(invocation.trace_header.as_deref(), &self.plane.clock, &self.plane.random);
-        let (reply, answer) = oneshot::channel();
         let job = Box::new(Job {
             invocation,
             trace_header,
@@ -231,6 +232,16 @@ impl DataPlane {
         if pool.place(job) == Placed::Start {
             environment::start(&self.plane, &pool, spec);
         }
+        Ok(())
+    }
+
+    async fn run<T>(
+        &self,
+        invocation: Invocation,
+        reply: fn(oneshot::Sender<Result<T, InvokeError>>) -> Reply,
+    ) -> Result<T, InvokeError> {
+        let (sender, answer) = oneshot::channel();
+        self.enter(invocation, reply(sender))?;
         // The environment's task answers whatever happens; only its panic leaves nothing.
         answer.await.unwrap_or_else(|_| {
             Err(InvokeError::Sandbox("the execution environment ended without an answer".to_owned()))
@@ -240,11 +251,11 @@ impl DataPlane {
 
 impl Invoke for DataPlane {
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'_, Result<Outcome, InvokeError>> {
-        Box::pin(self.run(invocation))
+        Box::pin(self.run(invocation, Reply::Whole))
     }
 
     fn invoke_streamed(&self, invocation: Invocation) -> BoxFuture<'_, Result<Streamed, InvokeError>> {
-        Box::pin(async move { self.run(invocation).await.map(Streamed::from) })
+        Box::pin(self.run(invocation, Reply::Streamed))
     }
 
     fn dry_run(&self, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Version, InvokeError> {

@@ -52,10 +52,10 @@ use crate::tasks::{activation, collect, follow};
 /// Packages unpacked at the same time.
 const UNPACKING: usize = 4;
 
-/// The operation `Invoke` of the Lambda API, over the data plane.
+/// The operations of the Lambda API that run functions, over the data plane.
 #[must_use]
-pub fn invoke_route(invoke: Arc<dyn Invoke>) -> Route {
-    api::invoke_route(invoke)
+pub fn invoke_routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
+    api::invoke_routes(invoke)
 }
 
 /// The control plane.
@@ -124,8 +124,8 @@ impl Lambda {
         Ok(lambda)
     }
 
-    /// The operations of the Lambda API, served and not served, except for `Invoke`: it needs the
-    /// data plane, see [`invoke_route`].
+    /// The operations of the Lambda API, served and not served, except for those that run functions:
+    /// they need the data plane, see [`invoke_routes`].
     #[must_use]
     pub fn routes(self: &Arc<Self>) -> Vec<Route> {
         api::routes(self)

@@ -132,7 +132,7 @@ pub async fn assemble(
 
 fn mounts(lambda: &Arc<Lambda>, invoke: &Arc<DataPlane>, observe: &Observe) -> Result<Vec<Mount>, StartError> {
     let mut routes = lambda.routes();
-    routes.push(hearth_lambda::invoke_route(invoke.clone()));
+    routes.extend(hearth_lambda::invoke_routes(invoke.clone()));
     let lambda = Router::new(routes).map_err(|e| StartError::Tables(e.to_string()))?;
     let logs = JsonService::new("Logs_20140328", JsonVersion::V1_1, observe.operations());
     let logs = logs.map_err(|e| StartError::Tables(e.to_string()))?;

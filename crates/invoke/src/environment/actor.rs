@@ -222,6 +222,16 @@ impl Environment {
 
     /// The next thing to happen. `orders`: also what the pool sends.
     pub(super) async fn event(&mut self, until: Instant, orders: bool) -> Event {
+        self.happening(until, orders, true).await
+    }
+
+    /// [`Environment::event`], while the runtime may not be heard: neither its words nor its end,
+    /// which comes after them.
+    pub(super) async fn event_but_words(&mut self, until: Instant) -> Event {
+        self.happening(until, false, false).await
+    }
+
+    async fn happening(&mut self, until: Instant, orders: bool, words: bool) -> Event {
         if self.timer.deadline() != until {
             self.timer.as_mut().reset(until);
         }
@@ -229,7 +239,7 @@ impl Environment {
         let (has_room, is_appending, up) = (self.journal.has_room(), self.journal.is_appending(), *up);
         tokio::select! {
             biased;
-            said = link.listen(), if up && !self.frozen => match said {
+            said = link.listen(), if words && up && !self.frozen => match said {
                 // The process hangs up before it ends: the end is what counts.
                 Said::Closed => match tokio::time::timeout_at(until, sandbox.wait()).await {
                     Ok(exit) => Event::Exited(exit),
@@ -240,7 +250,7 @@ impl Environment {
             },
             Some(order) = self.inbox.recv(), if orders => Event::Order(order),
             () = output.readable(), if has_room => Event::Printed,
-            exit = sandbox.wait(), if up => Event::Exited(exit),
+            exit = sandbox.wait(), if words && up => Event::Exited(exit),
             () = self.journal.appended(), if is_appending => Event::Appended,
             () = self.timer.as_mut() => Event::Time,
         }
@@ -252,16 +262,24 @@ impl Environment {
         self.journal.flush().await;
     }
 
-    /// The process is about to end by itself: its last words come before its end.
-    pub(super) async fn settle_output(&mut self) {
+    /// The process is about to end by itself: its last words come before its end. `None` when it
+    /// does not end at once.
+    pub(super) async fn settle_output(&mut self) -> Option<Exit> {
         let limit = Instant::now() + Duration::from_millis(100);
         while self.runtime.up {
             match self.event(limit, false).await {
                 Event::Printed => self.take_output().await,
-                Event::Exited(_) | Event::Time => break,
+                Event::Exited(exit) => return Some(exit),
+                // It does not end after all.
+                Event::Said(Said::Ready) => {
+                    self.ready = true;
+                    break;
+                }
+                Event::Time => break,
                 _ => {}
             }
         }
+        None
     }
 
     /// No process any more; the sandbox stays.

@@ -38,6 +38,18 @@ pub(crate) enum Said {
         error_type: String,
         body: Bytes,
     },
+    /// The answer is streamed: chunks, and then [`Said::ResponseEnd`].
+    ResponseBegin {
+        request_id: String,
+        /// May be empty.
+        content_type: String,
+    },
+    /// Of the answer that began last.
+    ResponseChunk(Bytes),
+    ResponseEnd {
+        /// Type and document, when it broke off.
+        error: Option<(String, Bytes)>,
+    },
     /// Init is over, and so are the hooks before a snapshot; it waits to be restored.
     RestoreReady,
     /// An answer that is too large, thrown away.
@@ -80,6 +92,14 @@ impl Link {
         match self {
             Self::Channel(link) => link.listen().await,
             Self::Http(api) => api.listen().await,
+        }
+    }
+
+    /// Of a process that has ended: what it said before; `None` after the last. Cancel-safe.
+    pub(super) async fn last_word(&mut self) -> Option<Said> {
+        match self {
+            Self::Channel(link) => Some(link.listen().await).filter(|word| !matches!(word, Said::Closed)),
+            Self::Http(api) => api.last_word().await,
         }
     }
 
@@ -128,10 +148,7 @@ impl ChannelLink {
     async fn listen(&mut self) -> Said {
         loop {
             match self.decoder.next() {
-                Ok(Some(word)) => match said(word) {
-                    Some(said) => return said,
-                    None => continue,
-                },
+                Ok(Some(word)) => return said(word),
                 Ok(None) if self.closed => return Said::Closed,
                 Ok(None) => {}
                 Err(error) => {
@@ -197,8 +214,8 @@ async fn write_both(stream: &UnixStream, head: &[u8], body: &[u8]) -> io::Result
 }
 
 /// `None` for what nobody asked the runtime for; it changes nothing.
-fn said(word: FromRuntime) -> Option<Said> {
-    Some(match word {
+fn said(word: FromRuntime) -> Said {
+    match word {
         FromRuntime::Ready => Said::Ready,
         FromRuntime::InitError { error_type, body } => Said::InitError { error_type, body },
         FromRuntime::Response { request_id, body } => Said::Response { request_id, body },
@@ -209,8 +226,10 @@ fn said(word: FromRuntime) -> Option<Said> {
         FromRuntime::RestoreReady => Said::RestoreReady,
         // As a failed init: there will be no runtime that takes events.
         FromRuntime::RestoreError { error_type, body } => Said::InitError { error_type, body },
-        FromRuntime::ResponseBegin { .. } | FromRuntime::ResponseChunk { .. } | FromRuntime::ResponseEnd { .. } => {
-            return None;
-        }
-    })
+        FromRuntime::ResponseBegin { request_id, content_type } => Said::ResponseBegin { request_id, content_type },
+        FromRuntime::ResponseChunk { body } => Said::ResponseChunk(body),
+        FromRuntime::ResponseEnd { error_type, body } => Said::ResponseEnd {
+            error: (!error_type.is_empty()).then_some((error_type, body)),
+        },
+    }
 }

@@ -5,6 +5,7 @@
 
 mod actor;
 mod ahead;
+mod answer;
 mod base;
 mod journal;
 mod launch;
@@ -15,6 +16,7 @@ mod parked;
 mod process;
 mod run;
 
+pub(crate) use answer::TRUNCATED;
 pub(crate) use base::Base;
 pub(crate) use link::Said;
 pub(crate) use open::{first_snapshot, hold_snapshots, start, start_provisioned};

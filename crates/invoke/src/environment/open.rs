@@ -136,8 +136,7 @@ impl Unmade {
                 tracing::warn!(function = %pool.key.name, %error, "no execution environment");
                 if let Some(job) = pool.give_up_start() {
                     drop(job.permit);
-                    // An error means that the caller has gone.
-                    let _ = job.reply.send(Err(error));
+                    job.reply.send(Err(error));
                 }
             }
             // The job gets a function error, with its log lines.

@@ -6,35 +6,37 @@ use bytes::Bytes;
 use hearth_model::{FunctionError, FunctionSpec, InvokeError, Outcome, Version};
 use tokio::time::Instant;
 
-use super::actor::{Environment, Event, InitFailure, issue};
+use super::actor::{Environment, InitFailure, issue};
 use super::journal::Journal;
-use super::link::Said;
 use super::process::StartError;
-use crate::payload::{PlatformError, response_too_large};
+use crate::payload::PlatformError;
 use crate::pool::{Job, Next};
-use crate::report::{Figures, Phase, Reporter, Status};
+use crate::report::{Figures, Phase, Reporter, Response, Status};
 use crate::runtime_api::Delivery;
 use crate::service::Plane;
 
 /// How long output may wait before it is handed to the sink while the function still runs.
-const FLUSH_EVERY: Duration = Duration::from_millis(50);
+pub(super) const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
 /// How an invocation ended.
 pub(super) struct End {
-    payload: Bytes,
-    error: Option<FunctionError>,
+    pub(super) payload: Bytes,
+    pub(super) error: Option<FunctionError>,
     status: Status,
     /// What the platform has to say of it in the log.
     platform: Option<PlatformError>,
+    /// Of the runtime's answer, when there was one.
+    pub(super) response: Option<Response>,
 }
 
 impl End {
-    fn answer(payload: Bytes) -> Self {
+    pub(super) fn answer(payload: Bytes) -> Self {
         Self {
             payload,
             error: None,
             status: Status::Success,
             platform: None,
+            response: None,
         }
     }
 
@@ -45,6 +47,7 @@ impl End {
             error: Some(FunctionError::Unhandled),
             status: Status::Failure { error_type },
             platform: None,
+            response: None,
         }
     }
 
@@ -61,13 +64,14 @@ impl End {
             error: Some(FunctionError::Unhandled),
             status,
             platform: Some(error),
+            response: None,
         }
     }
 }
 
 impl Environment {
     /// Runs one job, answers it, writes its log lines.
-    pub(super) async fn run(&mut self, job: Job) -> Next {
+    pub(super) async fn run(&mut self, mut job: Job) -> Next {
         let began = Instant::now();
         self.runs += 1;
         if job.invocation.wants_log_tail {
@@ -76,12 +80,12 @@ impl Environment {
         let id = job.invocation.request_id.clone();
         let now = self.plane.clock.now_ms();
         self.journal.note(now, self.reporter.start(now, &id, self.spec.version));
-        let end = self.perform(&job, began).await;
+        let end = self.perform(&mut job, began).await;
         self.conclude(job, end, began).await
     }
 
     /// Up to the function's answer, its error, its end, or its deadline.
-    async fn perform(&mut self, job: &Job, began: Instant) -> End {
+    async fn perform(&mut self, job: &mut Job, began: Instant) -> End {
         let id = &job.invocation.request_id;
         let deadline = began + Duration::from_secs(self.spec.timeout.0.into());
         if self.runtime.up
@@ -104,52 +108,7 @@ impl Environment {
             _ = self.runtime.link.deliver(delivery) => {}
             () = tokio::time::sleep_until(deadline) => {}
         }
-        self.await_answer(id, deadline).await
-    }
-
-    async fn await_answer(&mut self, id: &str, deadline: Instant) -> End {
-        let mut flush_at = Some(Instant::now() + FLUSH_EVERY);
-        loop {
-            let until = flush_at.map_or(deadline, |at| at.min(deadline));
-            match self.event(until, false).await {
-                Event::Said(Said::Response { request_id, body }) if request_id == id => return End::answer(body),
-                Event::Said(Said::Error { request_id, error_type, body }) if request_id == id => {
-                    return End::failure(error_type, body);
-                }
-                Event::Said(Said::LastError { request_id, error_type, body }) if request_id == id => {
-                    // Gone before the answer is out: the next event is for another process.
-                    self.settle_output().await;
-                    self.go_down();
-                    return End::failure(error_type, body);
-                }
-                Event::Said(Said::Oversized { request_id }) if request_id == id => {
-                    return End::failure("Function.ResponseSizeTooLarge".to_owned(), response_too_large());
-                }
-                Event::Said(Said::InitError { error_type, body }) => return End::failure(error_type, body),
-                // Words about another invocation: a runtime gone wrong.
-                Event::Said(_) | Event::Order(_) => {}
-                Event::Printed => {
-                    self.runtime.output.drain(&mut self.journal);
-                    flush_at = flush_at.or_else(|| Some(Instant::now() + FLUSH_EVERY));
-                    if !self.journal.has_room() {
-                        self.journal.flush().await;
-                    }
-                }
-                Event::Appended => {}
-                Event::Exited(exit) => {
-                    self.go_down();
-                    return End::platform(PlatformError::exited(&exit), id);
-                }
-                Event::Time if Instant::now() < deadline => {
-                    self.journal.flush().await;
-                    flush_at = None;
-                }
-                Event::Time => {
-                    self.go_down();
-                    return End::platform(PlatformError::timed_out(self.spec.timeout.0), id);
-                }
-            }
-        }
+        self.await_answer(job, deadline).await
     }
 
     /// A new process after the one before died. It has what is left of the function's timeout.
@@ -215,6 +174,7 @@ impl Environment {
             init: self.init_took.take(),
             restore: self.restore_took.take(),
             status: end.status,
+            response: end.response,
         };
         self.ready = self.runtime.up && (self.ready || self.runtime.link.answers_mean_next());
         let Job {
@@ -240,8 +200,7 @@ impl Environment {
         let next = self.offer();
         // The server's end is not the function's fault; the caller may ask again.
         let cut_off = end.platform.is_some() && self.plane.is_cut_off();
-        // An error means that the caller has gone.
-        let _ = reply.send(if cut_off { Err(InvokeError::ShuttingDown) } else { Ok(outcome) });
+        reply.send(if cut_off { Err(InvokeError::ShuttingDown) } else { Ok(outcome) });
         if !invocation.wants_log_tail {
             // The caller's task runs first.
             tokio::task::yield_now().await;
@@ -296,6 +255,7 @@ pub(super) fn report_unstartable(
         status: Status::Error {
             error_type: error.kind.clone(),
         },
+        response: None,
     };
     let now = plane.clock.now_ms();
     let version: Version = spec.version;
@@ -309,5 +269,5 @@ pub(super) fn report_unstartable(
         trace_header: job.trace_header.clone(),
     };
     drop(job.permit);
-    let _ = job.reply.send(Ok(outcome));
+    job.reply.send(Ok(outcome));
 }

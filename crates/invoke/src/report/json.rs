@@ -5,7 +5,7 @@ use std::time::Duration;
 use hearth_model::Version;
 use serde_json::{Map, Value, json};
 
-use super::{Figures, InitializationType, Phase, RuntimeName, Status};
+use super::{Figures, InitializationType, Phase, Response, RuntimeName, Status};
 
 pub(super) fn init_start(
     at_ms: i64,
@@ -94,8 +94,26 @@ pub(super) fn runtime_done(at_ms: i64, request_id: &str, figures: &Figures) -> S
     let mut body = Map::new();
     body.insert("requestId".into(), request_id.into());
     put_status(&mut body, &figures.status);
-    body.insert("metrics".into(), json!({"durationMs": millis(figures.duration)}));
+    let mut metrics = Map::new();
+    metrics.insert("durationMs".into(), millis(figures.duration).into());
+    if let Some(response) = &figures.response {
+        metrics.insert("producedBytes".into(), response.bytes.into());
+        body.insert("spans".into(), spans(at_ms, response));
+    }
+    body.insert("metrics".into(), Value::Object(metrics));
     record(at_ms, "platform.runtimeDone", &Value::Object(body))
+}
+
+/// Both spans end where the answer did, at `at_ms`.
+fn spans(at_ms: i64, response: &Response) -> Value {
+    let span = |name: &str, before_end: Duration, took: Duration| {
+        let before_ms = i64::try_from(before_end.as_millis()).unwrap_or_default();
+        json!({"name": name, "start": timestamp(at_ms - before_ms), "durationMs": millis(took)})
+    };
+    json!([
+        span("responseLatency", response.latency + response.duration, response.latency),
+        span("responseDuration", response.duration, response.duration),
+    ])
 }
 
 pub(super) fn report(at_ms: i64, request_id: &str, figures: &Figures) -> String {

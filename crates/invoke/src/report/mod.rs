@@ -102,6 +102,18 @@ pub(crate) struct Figures {
     /// Present for the invocation that paid for a snapshot's restore.
     pub(crate) restore: Option<Duration>,
     pub(crate) status: Status,
+    /// Of the runtime's answer, when there was one.
+    pub(crate) response: Option<Response>,
+}
+
+/// The figures of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    /// From the event's delivery to the answer's first byte; to the last of one that is not streamed.
+    pub(crate) latency: Duration,
+    /// From the first byte to the last.
+    pub(crate) duration: Duration,
+    pub(crate) bytes: usize,
 }
 
 impl Figures {
@@ -269,6 +281,7 @@ mod tests {
             init,
             restore: None,
             status,
+            response: None,
         }
     }
 

@@ -7,6 +7,7 @@
 mod answers;
 mod routes;
 mod state;
+mod streamed;
 
 use std::net::TcpListener as StdTcpListener;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::environment::Said;
-use state::Shared;
+use state::{Shared, Turn};
 
 /// An event for the runtime, with all that its headers say.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ const WORDS_MAX: usize = 8;
 /// The environment's end.
 pub(crate) struct RuntimeApi {
     shared: Arc<Shared>,
-    words: mpsc::Receiver<Said>,
+    words: mpsc::Receiver<(Turn, Said)>,
 }
 
 impl RuntimeApi {
@@ -57,9 +58,23 @@ impl RuntimeApi {
     /// Waits for the runtime's next word. Cancel-safe. Never `Closed`: connections come and go,
     /// and only the end of the process ends a runtime.
     pub(crate) async fn listen(&mut self) -> Said {
-        match self.words.recv().await {
-            Some(word) => word,
-            None => std::future::pending().await,
+        loop {
+            match self.words.recv().await {
+                Some((turn, word)) if self.shared.is_current(turn) => return word,
+                // Of a process that is gone: it was still waiting to be heard.
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Of a process that has ended: what its connections still bring; `None` when none is open.
+    pub(crate) async fn last_word(&mut self) -> Option<Said> {
+        let mut connections = self.shared.connections();
+        tokio::select! {
+            biased;
+            word = self.listen() => Some(word),
+            _ = connections.wait_for(|count| *count == 0) => None,
         }
     }
 
@@ -76,7 +91,6 @@ impl RuntimeApi {
     /// A new process: what the one before left is void.
     pub(crate) fn reset(&mut self) {
         self.shared.reset();
-        while self.words.try_recv().is_ok() {}
     }
 }
 

@@ -4,8 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use hearth_core::{TaskKind, Tasks};
 use http::{HeaderMap, Method, Request};
@@ -17,9 +15,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 use super::answers::{self, Answer};
-use super::state::{Phase, Shared};
+use super::state::{Phase, Shared, Turn};
+use super::streamed;
 use crate::RESPONSE_BYTES_MAX;
-use crate::environment::Said;
+use crate::environment::{Said, TRUNCATED};
 
 /// An error document larger than this is cut off: it is a function's own, and goes to a caller.
 const ERROR_BYTES_MAX: usize = RESPONSE_BYTES_MAX;
@@ -47,6 +46,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Ta
         };
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
+        let counted = shared.count();
         tasks.spawn(TaskKind::Listener, "runtime api connection", async move {
             let service = service_fn(|request| serve(Arc::clone(&shared), request));
             let mut http = http1::Builder::new();
@@ -57,7 +57,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Ta
                 _ = connection => {}
                 () = shared.closed.started() => {}
             }
-            drop(place);
+            drop((place, counted));
         });
     }
 }
@@ -87,55 +87,60 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer
 }
 
 async fn response(shared: &Shared, id: &str, request: Request<Incoming>) -> Answer {
-    if let Err(refusal) = shared.begin_answer(id, Phase::InvocationResponse) {
-        return answers::refused(refusal);
+    let turn = match shared.begin_answer(id, Phase::InvocationResponse) {
+        Ok(turn) => turn,
+        Err(refusal) => return answers::refused(refusal),
+    };
+    match header(request.headers(), "lambda-runtime-function-response-mode").as_deref() {
+        None => whole_response(shared, turn, id, request).await,
+        Some("streaming") => streamed::response(shared, turn, id, request).await,
+        Some(_) => {
+            let body = platform_document(id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode");
+            finish(shared, turn, id, "Runtime.InvalidResponseModeHeader".into(), body).await;
+            answers::bad_response_mode()
+        }
     }
-    let mode = header(request.headers(), "lambda-runtime-function-response-mode");
-    if mode.as_deref().is_some_and(|mode| mode != "streaming") {
-        let body = platform_document(id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode");
-        finish(shared, id, "Runtime.InvalidResponseModeHeader".into(), body).await;
-        return answers::bad_response_mode();
-    }
+}
+
+async fn whole_response(shared: &Shared, turn: Turn, id: &str, request: Request<Incoming>) -> Answer {
     let collected = collect(request.into_body(), RESPONSE_BYTES_MAX).await;
-    shared.end_answer();
+    shared.end_answer(turn);
     let (word, answer) = match collected {
-        Ok((body, trailers)) => match stream_error(&trailers) {
-            Some((error_type, body)) => (error_word(id, error_type, body), answers::accepted()),
-            None => {
-                let request_id = id.to_owned();
-                (Said::Response { request_id, body }, answers::accepted())
-            }
-        },
+        Ok(body) => {
+            let request_id = id.to_owned();
+            (Said::Response { request_id, body }, answers::accepted())
+        }
         Err(Broken::TooLarge) => (Said::Oversized { request_id: id.to_owned() }, answers::too_large()),
         Err(Broken::Truncated) => {
-            let body = platform_document(id, "Runtime.TruncatedResponse", "Response body was cut off");
-            (error_word(id, "Runtime.TruncatedResponse".into(), body), answers::truncated())
+            let body = platform_document(id, TRUNCATED, "Response body was cut off");
+            (error_word(id, TRUNCATED.into(), body), answers::truncated())
         }
     };
-    shared.say(word).await;
+    shared.say_in(turn, word).await;
     answer
 }
 
 async fn error(shared: &Shared, id: &str, request: Request<Incoming>) -> Answer {
-    if let Err(refusal) = shared.begin_answer(id, Phase::InvocationErrorResponse) {
-        return answers::refused(refusal);
-    }
+    let turn = match shared.begin_answer(id, Phase::InvocationErrorResponse) {
+        Ok(turn) => turn,
+        Err(refusal) => return answers::refused(refusal),
+    };
     let error_type = error_type(request.headers());
     let with_cause = header(request.headers(), "content-type").is_some_and(|t| t == ERROR_CAUSE_TYPE);
     let collected = collect(request.into_body(), ERROR_BYTES_MAX).await;
     let (body, answer) = match collected {
-        Ok((body, _)) if with_cause => (without_cause(&body), answers::accepted()),
-        Ok((body, _)) => (body, answers::accepted()),
-        Err(Broken::TooLarge) => (crate::payload::response_too_large(), answers::too_large()),
+        Ok(body) if with_cause => (without_cause(&body), answers::accepted()),
+        Ok(body) => (body, answers::accepted()),
+        Err(Broken::TooLarge) => (crate::payload::response_too_large(ERROR_BYTES_MAX), answers::too_large()),
         Err(Broken::Truncated) => (Bytes::from_static(b"{}"), answers::truncated()),
     };
-    finish(shared, id, error_type, body).await;
+    finish(shared, turn, id, error_type, body).await;
     answer
 }
 
-async fn finish(shared: &Shared, id: &str, error_type: String, body: Bytes) {
-    shared.end_answer();
-    shared.say(error_word(id, error_type, body)).await;
+async fn finish(shared: &Shared, turn: Turn, id: &str, error_type: String, body: Bytes) {
+    shared.end_answer(turn);
+    shared.say_in(turn, error_word(id, error_type, body)).await;
 }
 
 async fn init_error(shared: &Shared, request: Request<Incoming>) -> Answer {
@@ -156,7 +161,7 @@ async fn restore_error(shared: &Shared, request: Request<Incoming>) -> Answer {
 async fn failed_init(shared: &Shared, request: Request<Incoming>) -> Answer {
     let error_type = error_type(request.headers());
     let body = match collect(request.into_body(), ERROR_BYTES_MAX).await {
-        Ok((body, _)) => body,
+        Ok(body) => body,
         Err(_) => Bytes::from_static(b"{}"),
     };
     shared.say(Said::InitError { error_type, body }).await;
@@ -183,20 +188,12 @@ fn error_word(id: &str, error_type: String, body: Bytes) -> Said {
     }
 }
 
-fn platform_document(id: &str, kind: &str, text: &str) -> Bytes {
+pub(super) fn platform_document(id: &str, kind: &str, text: &str) -> Bytes {
     crate::payload::PlatformError::new(kind, text).document(id)
 }
 
-/// A streamed answer that failed on the way says so in its trailers.
-fn stream_error(trailers: &HeaderMap) -> Option<(String, Bytes)> {
-    trailers.get("lambda-runtime-function-error-type")?;
-    let body = header(trailers, "lambda-runtime-function-error-body").unwrap_or_default();
-    let body = BASE64_STANDARD.decode(body).unwrap_or_else(|_| b"{}".to_vec());
-    Some((error_type(trailers), body.into()))
-}
-
 /// The header as it may be used for events: kept when it contains `Runtime.X` or `Function.X`.
-fn error_type(headers: &HeaderMap) -> String {
+pub(super) fn error_type(headers: &HeaderMap) -> String {
     let given = header(headers, "lambda-runtime-function-error-type").unwrap_or_default();
     let named = |category: &str| {
         given.match_indices(category).any(|(at, _)| {
@@ -213,7 +210,7 @@ fn error_type(headers: &HeaderMap) -> String {
     }
 }
 
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
@@ -222,13 +219,12 @@ enum Broken {
     Truncated,
 }
 
-async fn collect(body: Incoming, limit: usize) -> Result<(Bytes, HeaderMap), Broken> {
+async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Broken> {
     let collected = Limited::new(body, limit)
         .collect()
         .await
         .map_err(|error| if error.is::<LengthLimitError>() { Broken::TooLarge } else { Broken::Truncated })?;
-    let trailers = collected.trailers().cloned().unwrap_or_default();
-    Ok((collected.to_bytes(), trailers))
+    Ok(collected.to_bytes())
 }
 
 #[cfg(test)]

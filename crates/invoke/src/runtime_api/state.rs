@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hearth_core::Shutdown;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::Delivery;
 use crate::environment::Said;
@@ -53,8 +53,14 @@ pub(super) enum Refusal {
     RequestId,
 }
 
+/// One process of the environment. Connections of the one before may outlive it by a moment; what
+/// they say is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn(u64);
+
 #[derive(Debug)]
 struct Inner {
+    turn: Turn,
     phase: Phase,
     current: Option<Arc<Delivery>>,
 }
@@ -68,13 +74,16 @@ pub(super) struct Shared {
     /// Whether the calls about a restore exist.
     pub(super) snap_start: bool,
     pub(super) closed: Shutdown,
-    words: mpsc::Sender<Said>,
+    /// How many are open.
+    connections: watch::Sender<usize>,
+    words: mpsc::Sender<(Turn, Said)>,
 }
 
 impl Shared {
-    pub(super) fn new(words: mpsc::Sender<Said>, snap_start: bool) -> Self {
+    pub(super) fn new(words: mpsc::Sender<(Turn, Said)>, snap_start: bool) -> Self {
         Self {
             inner: Mutex::new(Inner {
+                turn: Turn(0),
                 phase: Phase::Started,
                 current: None,
             }),
@@ -82,6 +91,7 @@ impl Shared {
             restored: Notify::new(),
             snap_start,
             closed: Shutdown::new(),
+            connections: watch::Sender::new(0),
             words,
         }
     }
@@ -93,14 +103,35 @@ impl Shared {
 
     pub(super) fn reset(&self) {
         let mut inner = self.inner.lock();
+        inner.turn.0 += 1;
         inner.phase = Phase::Started;
         inner.current = None;
     }
 
+    pub(super) fn is_current(&self, turn: Turn) -> bool {
+        self.inner.lock().turn == turn
+    }
+
+    /// Counts a connection for as long as the returned value lives.
+    pub(super) fn count(self: &Arc<Self>) -> Counted {
+        self.connections.send_modify(|count| *count += 1);
+        Counted(Arc::clone(self))
+    }
+
+    pub(super) fn connections(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
+    }
+
     /// Tells the environment something.
     pub(super) async fn say(&self, word: Said) {
+        let turn = self.inner.lock().turn;
+        self.say_in(turn, word).await;
+    }
+
+    /// Tells the environment something that it may have to wait to hear.
+    pub(super) async fn say_in(&self, turn: Turn, word: Said) {
         // An error means that the environment is gone; so is the runtime, presently.
-        let _ = self.words.send(word).await;
+        let _ = self.words.send((turn, word)).await;
     }
 
     /// `next`: waits for the event. A second call while one runs gets the same event again.
@@ -146,7 +177,7 @@ impl Shared {
     }
 
     /// `response` or `error` begins: the id is checked before the transition.
-    pub(super) fn begin_answer(&self, request_id: &str, to: Phase) -> Result<(), Refusal> {
+    pub(super) fn begin_answer(&self, request_id: &str, to: Phase) -> Result<Turn, Refusal> {
         let mut inner = self.inner.lock();
         let known = inner.current.as_ref().is_some_and(|current| current.request_id == request_id);
         if !known {
@@ -155,7 +186,7 @@ impl Shared {
         match inner.phase {
             Phase::Running => {
                 inner.phase = to;
-                Ok(())
+                Ok(inner.turn)
             }
             // The answer was given already; its id is void.
             Phase::ResponseSent => Err(Refusal::RequestId),
@@ -164,8 +195,11 @@ impl Shared {
     }
 
     /// The answer is in (or broken off: the invocation is over all the same).
-    pub(super) fn end_answer(&self) {
-        self.inner.lock().phase = Phase::ResponseSent;
+    pub(super) fn end_answer(&self, turn: Turn) {
+        let mut inner = self.inner.lock();
+        if inner.turn == turn {
+            inner.phase = Phase::ResponseSent;
+        }
     }
 
     /// `init/error`.
@@ -204,6 +238,14 @@ impl Shared {
     }
 }
 
+pub(super) struct Counted(Arc<Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.send_modify(|count| *count -= 1);
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -211,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    fn shared() -> (Arc<Shared>, mpsc::Receiver<Said>) {
+    fn shared() -> (Arc<Shared>, mpsc::Receiver<(Turn, Said)>) {
         let (tx, rx) = mpsc::channel(8);
         (Arc::new(Shared::new(tx, true)), rx)
     }
@@ -237,14 +279,44 @@ mod tests {
             let shared = Arc::clone(&shared);
             async move { shared.next().await.unwrap().request_id.clone() }
         });
-        assert!(matches!(words.recv().await, Some(Said::Ready)));
+        assert!(matches!(words.recv().await, Some((_, Said::Ready))));
         shared.deliver(delivery("one"));
         assert_eq!(next.await.unwrap(), "one");
         assert_eq!(shared.next().await.unwrap().request_id, "one");
         assert_eq!(shared.begin_answer("two", Phase::InvocationResponse), Err(Refusal::RequestId));
-        assert_eq!(shared.begin_answer("one", Phase::InvocationResponse), Ok(()));
-        shared.end_answer();
+        let turn = shared.begin_answer("one", Phase::InvocationResponse).unwrap();
+        shared.end_answer(turn);
         assert_eq!(shared.begin_answer("one", Phase::InvocationResponse), Err(Refusal::RequestId));
+    }
+
+    /// A connection that outlived its process once ended the next one's answer.
+    #[tokio::test]
+    async fn what_a_dead_process_says_is_void() {
+        let (shared, mut words) = shared();
+        let begun = |id: &'static str| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                shared.next().await.unwrap();
+                shared.begin_answer(id, Phase::InvocationResponse).unwrap()
+            })
+        };
+        let old = begun("one");
+        words.recv().await.unwrap();
+        shared.deliver(delivery("one"));
+        let old = old.await.unwrap();
+        shared.reset();
+        shared.say_in(old, Said::ResponseChunk(Bytes::from_static(b"late"))).await;
+        let (turn, _) = words.recv().await.unwrap();
+        assert!(!shared.is_current(turn));
+        let new = begun("two");
+        words.recv().await.unwrap();
+        shared.deliver(delivery("two"));
+        let new = new.await.unwrap();
+        assert!(shared.is_current(new));
+        shared.end_answer(old);
+        assert_eq!(shared.inner.lock().phase, Phase::InvocationResponse);
+        shared.end_answer(new);
+        assert_eq!(shared.inner.lock().phase, Phase::ResponseSent);
     }
 
     #[tokio::test]
@@ -270,7 +342,7 @@ mod tests {
             let shared = Arc::clone(&shared);
             async move { shared.restore_next().await }
         });
-        assert!(matches!(words.recv().await, Some(Said::RestoreReady)));
+        assert!(matches!(words.recv().await, Some((_, Said::RestoreReady))));
         let early = shared.next().await.unwrap_err();
         assert_eq!(
             early,

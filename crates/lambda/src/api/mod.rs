@@ -38,7 +38,7 @@ use crate::Lambda;
 /// section 4.
 const BODY_WITH_PACKAGE_MAX: usize = 70_167_211;
 
-/// Every operation but `Invoke`, which needs the data plane: see [`invoke_route`].
+/// Every operation but those that run functions, which need the data plane: see [`invoke_routes`].
 pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     let state = || Arc::clone(lambda);
     let functions = "/2015-03-31/functions";
@@ -121,9 +121,9 @@ fn with_package(route: Route) -> Route {
     route.with_body_limit(BODY_WITH_PACKAGE_MAX, Oversize::Named(name))
 }
 
-/// `Invoke`, which runs functions through the data plane.
-pub(crate) fn invoke_route(invoke: Arc<dyn Invoke>) -> Route {
-    invoke::route(invoke)
+/// The operations that run functions, through the data plane.
+pub(crate) fn invoke_routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
+    invoke::routes(invoke)
 }
 
 /// Hearth's own paths.

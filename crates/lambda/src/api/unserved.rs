@@ -64,7 +64,6 @@ const OPERATIONS: &[(Method, &str, &str)] = &[
     (DELETE, "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", "RemovePermission"),
     (GET, "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
     (PUT, "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
-    (POST, "/2021-11-15/functions/{FunctionName}/response-streaming-invocations", "InvokeWithResponseStream"),
     (GET, "/2021-07-20/functions/{FunctionName}/runtime-management-config", "GetRuntimeManagementConfig"),
     (PUT, "/2021-07-20/functions/{FunctionName}/runtime-management-config", "PutRuntimeManagementConfig"),
     (DELETE, "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),

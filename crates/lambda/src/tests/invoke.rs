@@ -1,6 +1,7 @@
 //! The route of Invoke over a data plane that answers by script: what reaches it, and how its
 //! answers and refusals look. Source: fact sheet "Lambda invocation", sections 1 to 3.
 
+use futures_util::StreamExt;
 use hearth_model::{
     BoxFuture, FunctionError, Invocation, Invoke, InvokeError, Outcome, Qualifier, Streamed, ThrottleReason, Version,
 };
@@ -46,7 +47,92 @@ fn script(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
         asked: Mutex::default(),
         answer,
     });
-    (Arc::clone(&script), crate::invoke_route(script))
+    let [route, _] = crate::invoke_routes(Arc::clone(&script) as Arc<dyn Invoke>);
+    (script, route)
+}
+
+fn streamed(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
+    let script = Arc::new(Script {
+        asked: Mutex::default(),
+        answer,
+    });
+    let [_, route] = crate::invoke_routes(Arc::clone(&script) as Arc<dyn Invoke>);
+    (script, route)
+}
+
+/// The events of a streamed answer: their types and payloads.
+async fn events(answer: Response) -> Vec<(String, String)> {
+    let mut decoder = hearth_wire::event_stream::Decoder::default();
+    let mut stream = answer.stream.unwrap();
+    while let Some(piece) = stream.next().await {
+        decoder.feed(&piece);
+    }
+    let mut events = Vec::new();
+    while let Some(message) = decoder.next().unwrap() {
+        assert_eq!(message.header(":message-type"), "event");
+        events.push((
+            format!("{} {}", message.header(":event-type"), message.header(":content-type")),
+            String::from_utf8_lossy(&message.payload).into_owned(),
+        ));
+    }
+    assert!(decoder.is_at_boundary());
+    events
+}
+
+async fn check_events(outcome: Outcome, expected: &[(&str, &str)]) {
+    let (_, route) = streamed(Ok(outcome));
+    let found = events(call(&route, "f", &[], "{}").await.unwrap()).await;
+    let found: Vec<_> = found.iter().map(|(kind, payload)| (kind.as_str(), payload.as_str())).collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn streamed_answers_are_events() {
+    let (script, route) = streamed(Ok(outcome()));
+    let answer = call(&route, "f", &[("x-amz-log-type", "Tail")], "[2]").await.unwrap();
+    assert_eq!(answer.headers["content-type"], "application/vnd.amazon.eventstream");
+    assert_eq!(answer.headers["x-amz-executed-version"], "$LATEST");
+    assert_eq!(answer.headers["x-amzn-trace-id"], "Root=1-a");
+    let asked = script.asked.lock()[0].clone();
+    assert_eq!((&asked.payload[..], asked.wants_log_tail), (&b"[2]"[..], true));
+
+    let (chunk, complete) = ("PayloadChunk application/octet-stream", "InvokeComplete application/json");
+    check_events(outcome(), &[(chunk, "[1]"), (complete, "{}")]).await;
+    let failed = |payload: Bytes, log_tail| Outcome {
+        payload,
+        error: Some(FunctionError::Unhandled),
+        log_tail,
+        ..outcome()
+    };
+    check_events(
+        failed(Bytes::from_static(b"{\"a\":1}"), Some(b"END".to_vec())),
+        &[(complete, r#"{"ErrorCode":"Unhandled","ErrorDetails":"{\"a\":1}","LogResult":"RU5E"}"#)],
+    )
+    .await;
+    check_events(
+        failed(Bytes::from(vec![0; 6_000_000]), None),
+        &[(
+            complete,
+            r#"{"ErrorCode":"Unhandled","ErrorDetails":"the error document is larger than an event can be"}"#,
+        )],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_is_refused_as_an_invocation_is() {
+    let (script, route) = streamed(Err(InvokeError::Throttled(ThrottleReason::Reserved)));
+    let refused = call(&route, "f", &[], "{}").await;
+    assert_error(refused, 429, "TooManyRequestsException", "Rate Exceeded.", "throttled");
+    script.asked.lock().clear();
+    let message = "1 validation error detected: Value 'Event' at 'invocationType' failed to satisfy constraint: Member \
+                   must satisfy enum value set: [RequestResponse, DryRun]";
+    let event = call(&route, "f", &[("x-amz-invocation-type", "Event")], "{}").await;
+    assert_error(event, 400, "ValidationException", message, "event");
+    let (_, route) = streamed(Ok(outcome()));
+    let dry = call(&route, "f", &[("x-amz-invocation-type", "DryRun")], "{}").await.unwrap();
+    assert_eq!((dry.status.as_u16(), dry.stream.is_none()), (204, true));
+    assert!(script.asked.lock().is_empty());
 }
 
 async fn call(

@@ -1,10 +1,11 @@
-//! `Invoke`: from the request's headers and payload to an [`Invocation`], and from its outcome to
-//! the answer's headers.
+//! `Invoke` and `InvokeWithResponseStream`: from the request's headers and payload to an [`Invocation`], and from its outcome to
+//! the answer.
 //!
 //! Source: fact sheet "Lambda invocation", sections 1 to 3. The run itself is behind the
 //! [`Invoke`] seam.
 
 mod payload;
+mod streamed;
 
 use std::sync::Arc;
 
@@ -29,8 +30,12 @@ const CLIENT_CONTEXT_MAX: usize = 3_583;
 
 const OPERATION: &str = "Invoke";
 
-/// The route that runs functions through `invoke`.
-pub(crate) fn route(invoke: Arc<dyn Invoke>) -> Route {
+/// The routes that run functions through `invoke`.
+pub(crate) fn routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
+    [route(Arc::clone(&invoke)), streamed::route(invoke)]
+}
+
+fn route(invoke: Arc<dyn Invoke>) -> Route {
     Route::new(
         Method::POST,
         "/2015-03-31/functions/{FunctionName}/invocations",
@@ -40,27 +45,26 @@ pub(crate) fn route(invoke: Arc<dyn Invoke>) -> Route {
     .with_body_limit(EVENT_BYTES_MAX, Oversize::Named("InvokeFunction"))
 }
 
-/// How the caller wants to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    RequestResponse,
-    DryRun,
+/// What a caller asks for.
+enum Wish {
+    Run(Invocation),
+    DryRun(FunctionKey, Option<Qualifier>),
 }
 
-async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError> {
-    let (function, qualifier) = function(&request)?;
-    let kind = kind(&request)?;
-    let wants_log_tail = wants_log_tail(&request)?;
-    let client_context = client_context(&request)?;
-    refuse_unavailable(&request)?;
-    let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
-    let payload = payload::check(request.body).map_err(invalid_content)?;
-    if kind == Kind::DryRun {
-        invoke.dry_run(&function, qualifier.as_ref()).map_err(refusal)?;
-        return Ok(Response::empty(StatusCode::NO_CONTENT));
-    }
-    let outcome = invoke
-        .invoke(Invocation {
+impl Wish {
+    /// `kinds`: the values of `X-Amz-Invocation-Type` that the operation knows.
+    fn of(request: Request, kinds: &[&str]) -> Result<Self, ApiError> {
+        let (function, qualifier) = function(&request)?;
+        let is_dry = is_dry_run(&request, kinds)?;
+        let wants_log_tail = wants_log_tail(&request)?;
+        let client_context = client_context(&request)?;
+        refuse_unavailable(&request)?;
+        let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
+        let payload = payload::check(request.body).map_err(invalid_content)?;
+        if is_dry {
+            return Ok(Self::DryRun(function, qualifier));
+        }
+        Ok(Self::Run(Invocation {
             function,
             qualifier,
             request_id: request.request_id,
@@ -69,10 +73,20 @@ async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError
             cognito_identity: None,
             trace_header,
             wants_log_tail,
-        })
-        .await
-        .map_err(refusal)?;
-    Ok(answer(outcome))
+        }))
+    }
+}
+
+async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError> {
+    match Wish::of(request, &["Event", "RequestResponse", "DryRun"])? {
+        Wish::Run(invocation) => Ok(answer(invoke.invoke(invocation).await.map_err(refusal)?)),
+        Wish::DryRun(function, qualifier) => dry_run(invoke, &function, qualifier.as_ref()),
+    }
+}
+
+fn dry_run(invoke: &dyn Invoke, function: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Response, ApiError> {
+    invoke.dry_run(function, qualifier).map_err(refusal)?;
+    Ok(Response::empty(StatusCode::NO_CONTENT))
 }
 
 fn function(request: &Request) -> Result<(FunctionKey, Option<Qualifier>), Error> {
@@ -94,19 +108,19 @@ fn function(request: &Request) -> Result<(FunctionKey, Option<Qualifier>), Error
     Ok((target.key, qualifier))
 }
 
-fn kind(request: &Request) -> Result<Kind, ApiError> {
+fn is_dry_run(request: &Request, kinds: &[&str]) -> Result<bool, ApiError> {
     match request.header("x-amz-invocation-type") {
-        None | Some("RequestResponse") => Ok(Kind::RequestResponse),
-        Some("DryRun") => Ok(Kind::DryRun),
-        Some("Event") => Err(Error::NotAvailable {
+        None | Some("RequestResponse") => Ok(false),
+        Some("DryRun") => Ok(true),
+        Some("Event") if kinds.contains(&"Event") => Err(Error::NotAvailable {
             member: "InvocationType Event",
             hint: "invoke with RequestResponse".to_owned(),
         }
         .into()),
         Some(other) => {
             let mut violations = Violations::new();
-            violations.enum_set("invocationType", other, &["Event", "RequestResponse", "DryRun"]);
-            violations.finish().map(|()| Kind::RequestResponse)
+            violations.enum_set("invocationType", other, kinds);
+            violations.finish().map(|()| false)
         }
     }
 }
