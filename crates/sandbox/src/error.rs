@@ -126,6 +126,8 @@ pub enum SetupError {
     Signals(Errno),
     #[error("failed to forbid new privileges: {0}")]
     NoNewPrivileges(Errno),
+    #[error("failed to confine by landlock: {0}")]
+    Landlock(Errno),
     #[error("failed to load the system call filter: {0}")]
     Seccomp(Errno),
     #[error("failed to connect to 127.0.0.1:{port} in the sandbox: {errno}")]
@@ -156,9 +158,16 @@ pub enum SandboxError {
     #[error("the sandbox helper refused to start: {0}")]
     HelperRefused(String),
     #[error(
-        "isolation level is {found}, expected at least {wanted}: start the server as root, or lower the minimum level"
+        "isolation level is {found}, expected at least {wanted}; missing here: {}. Bring these into force, or lower the \
+        minimum level",
+        missing.join(", ")
     )]
-    LevelTooLow { found: Level, wanted: Level },
+    LevelTooLow {
+        found: Level,
+        wanted: Level,
+        /// The mechanisms that the wanted level promises and that are not in force.
+        missing: Vec<String>,
+    },
     #[error("failed to exchange a message with the sandbox helper: {0}")]
     Channel(#[source] io::Error),
     #[error("invalid sandbox specification: {0}")]

@@ -27,6 +27,7 @@ mod error;
 pub mod fuzzing;
 mod handle;
 mod helper;
+mod landlock;
 mod net;
 mod protocol;
 mod seccomp;
@@ -34,7 +35,7 @@ mod spec;
 mod sys;
 mod tmp_volume;
 
-pub use doctor::{doctor, level};
+pub use doctor::{Fix, doctor, kernel_switches, level, shortfall};
 pub use error::{Errno, SandboxError, SetupError};
 pub use handle::{Companion, Sandbox, Sandboxes};
 pub use helper::run_helper;

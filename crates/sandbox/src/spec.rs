@@ -290,6 +290,8 @@ pub struct Mechanism {
     pub detail: String,
     /// The command or change that would bring it into force, when there is one.
     pub how_to_improve: Option<String>,
+    /// What `hearth doctor --fix` may do about it.
+    pub fixes: Vec<crate::doctor::Fix>,
 }
 
 /// Absolute, without `..`: the only form accepted for paths inside a sandbox.

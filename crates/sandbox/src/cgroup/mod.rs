@@ -8,6 +8,7 @@ mod bandwidth;
 mod detect;
 mod v1;
 mod v2;
+mod vacate;
 
 use std::fs;
 use std::io;
@@ -20,12 +21,15 @@ pub(crate) use detect::{Layout, V1Trees, V2Tree};
 use crate::error::SetupError;
 use crate::protocol::HandleKind;
 use crate::spec::Limits;
+use crate::sys::Fork;
 
 /// Our parent groups in every tree that we use.
 #[derive(Debug)]
 pub(crate) struct Cgroups {
     layout: Layout,
     name: String,
+    /// Where server and helper went to make room.
+    leaf: Option<vacate::Leaf>,
     /// Locked as long as we live, so that two servers with one name do not clean each other away.
     _lock: Option<fs::File>,
 }
@@ -57,12 +61,13 @@ impl Cgroups {
         // First all are told to die, then groups go: what one tree has frozen keeps the groups of the others.
         parents.iter().for_each(|parent| for_each_child(parent, kill_group));
         parents.iter().for_each(|parent| remove_children(parent));
-        if let Some(v2) = &mut layout.v2 {
-            v2::enable_controllers(v2, name);
-        }
+        // The server started this process.
+        let ours = [std::process::id(), std::os::unix::process::parent_id()];
+        let leaf = layout.v2.as_mut().and_then(|v2| v2::enable_controllers(v2, name, &ours));
         Ok(Self {
             layout,
             name: name.to_owned(),
+            leaf,
             _lock: lock,
         })
     }
@@ -101,7 +106,7 @@ impl Cgroups {
             }
         }
         if let Some(v2) = &self.layout.v2 {
-            let path = v2.mount.join(&self.name).join(leaf);
+            let path = v2.base.join(&self.name).join(leaf);
             make_dir(&path)?;
             groups.v2_dir = Some(open_dir(&path)?);
             groups.v2 = Some(path);
@@ -117,6 +122,23 @@ impl Cgroups {
             remove_children(&parent);
             let _ = fs::remove_dir(&parent);
         }
+        if let (Some(leaf), Some(v2)) = (&self.leaf, &self.layout.v2) {
+            leaf.remove(&v2.controllers);
+        }
+    }
+
+    /// Starts and ends a process in a group of ours, as every slot will be: a group that can be made need not be one
+    /// that can be entered.
+    pub(crate) fn try_out(&self) -> Result<(), String> {
+        let groups = self.make_slot(0).map_err(|error| error.to_string())?;
+        let forked = crate::sys::fork(0, groups.clone_target());
+        let tried = match forked {
+            Ok(Fork::Child) => crate::sys::exit_now(0),
+            Ok(Fork::Parent { pid }) => crate::sys::reap_child(pid),
+            Err(errno) => Err(errno),
+        };
+        groups.remove();
+        tried.map_err(|errno| format!("failed to start a process in a cgroup: {errno}"))
     }
 }
 

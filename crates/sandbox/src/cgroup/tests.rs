@@ -20,7 +20,7 @@ fn a_hybrid_host_is_recognised() {
     let v1 = layout.v1.clone().unwrap();
     assert_eq!(v1.cpu, v1.cpuacct.clone().unwrap());
     assert_eq!(v1.freezer, Some("/sys/fs/cgroup/freezer".into()));
-    assert_eq!(layout.v2.clone().unwrap().mount, Path::new("/sys/fs/cgroup/unified"));
+    assert_eq!(layout.v2.clone().unwrap().base, Path::new("/sys/fs/cgroup/unified"));
     // The freezer is not needed beside a v2 tree, and a shared mount counts once.
     assert_eq!(layout.trees().len(), 4);
 }
@@ -91,11 +91,12 @@ fn only_controllers_that_came_count() {
     let parent = fake.path().join("hearth");
     fs::create_dir(&parent).unwrap();
     let mut tree = V2Tree {
-        mount: fake.path().to_owned(),
+        base: fake.path().to_owned(),
         controllers: vec!["cpu".into(), "memory".into()],
+        problem: None,
     };
     // No file to ask in, as in a tree that is not ours to divide.
-    v2::enable_controllers(&mut tree, "hearth");
+    assert!(v2::enable_controllers(&mut tree, "hearth", &[]).is_none());
     assert_eq!(tree.controllers, Vec::<String>::new());
 }
 
@@ -123,4 +124,55 @@ fn v1_limits_are_written() {
     check_file(dir, "cpu.cfs_quota_us", "1440");
     check_file(dir, "cpu.cfs_period_us", "20000");
     check_file(dir, "pids.max", "1025");
+}
+
+/// A group that was delegated to us, with controllers, in which these processes are.
+fn delegated(procs: &str) -> (tempfile::TempDir, V2Tree) {
+    let fake = tempfile::tempdir().unwrap();
+    let (base, parent, leaf) = (fake.path(), fake.path().join("hearth"), fake.path().join("hearth-server"));
+    touch(base, &["cgroup.type", "cgroup.subtree_control"]);
+    fs::write(base.join("cgroup.procs"), procs).unwrap();
+    for dir in [&parent, &leaf] {
+        fs::create_dir(dir).unwrap();
+        touch(dir, &["cgroup.procs", "cgroup.subtree_control"]);
+    }
+    let tree = V2Tree {
+        base: base.to_owned(),
+        controllers: vec!["memory".into()],
+        problem: None,
+    };
+    (fake, tree)
+}
+
+#[test]
+fn server_and_helper_make_room_for_controllers() {
+    let (fake, mut tree) = delegated("41\n40\n");
+    let leaf = v2::enable_controllers(&mut tree, "hearth", &[40, 41]).unwrap();
+    check_file(&fake.path().join("hearth-server"), "cgroup.procs", "41");
+    for group in [fake.path().to_owned(), fake.path().join("hearth")] {
+        check_file(&group, "cgroup.subtree_control", "+memory");
+    }
+    assert_eq!(tree.problem, None);
+    touch(fake.path(), &["cgroup.procs"]);
+    leaf.remove(&["memory".to_owned()]);
+    check_file(fake.path(), "cgroup.subtree_control", "-memory");
+    check_file(fake.path(), "cgroup.procs", "41");
+}
+
+#[test]
+fn strangers_in_the_group_stay_and_are_named() {
+    let (fake, mut tree) = delegated("40\n1\n");
+    assert!(v2::enable_controllers(&mut tree, "hearth", &[40, 41]).is_none());
+    check_file(&fake.path().join("hearth-server"), "cgroup.procs", "");
+    let problem = tree.problem.unwrap();
+    assert!(problem.starts_with("process 1 (") && problem.contains("is in /"), "{problem}");
+}
+
+#[test]
+fn nobody_is_in_the_way_at_the_root_of_a_tree() {
+    let (fake, mut tree) = delegated("1\n2\n");
+    fs::remove_file(fake.path().join("cgroup.type")).unwrap();
+    assert!(v2::enable_controllers(&mut tree, "hearth", &[40]).is_none());
+    assert_eq!(tree.problem, None);
+    check_file(fake.path(), "cgroup.subtree_control", "+memory");
 }

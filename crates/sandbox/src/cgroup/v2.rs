@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use super::vacate::{self, Leaf};
 use super::{Bandwidth, V2Tree, open_dir, open_write, write};
 use crate::error::SetupError;
 use crate::protocol::HandleKind;
@@ -10,19 +11,39 @@ use crate::spec::Limits;
 
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// Asks for the controllers in the root and in our parent group, and keeps in `tree` those that came.
-pub(super) fn enable_controllers(tree: &mut V2Tree, name: &str) {
-    let parent = tree.mount.join(name);
+/// Asks for the controllers in the base and in our parent group, and keeps in `tree` those that came. Moves `ours` out
+/// of the base if they are in the way.
+pub(super) fn enable_controllers(tree: &mut V2Tree, name: &str, ours: &[u32]) -> Option<Leaf> {
+    let parent = tree.base.join(name);
+    let wanted = WANTED.iter().any(|controller| tree.has(controller));
+    let leaf = if wanted { make_room(tree, name, ours) } else { None };
     for controller in WANTED {
         if tree.has(controller) {
             // One at a time: a missing one must not take the others with it.
             let value = format!("+{controller}");
-            let _ = write(&tree.mount.join("cgroup.subtree_control"), &value);
+            let _ = write(&tree.base.join("cgroup.subtree_control"), &value);
             let _ = write(&parent.join("cgroup.subtree_control"), &value);
         }
     }
     let enabled = std::fs::read_to_string(parent.join("cgroup.subtree_control")).unwrap_or_default();
     tree.controllers.retain(|controller| enabled.split_whitespace().any(|name| name == controller));
+    leaf
+}
+
+fn make_room(tree: &mut V2Tree, name: &str, ours: &[u32]) -> Option<Leaf> {
+    tree.problem = vacate::obstacle(&tree.base, ours);
+    // At the root of a tree nobody is in the way, and where others are, moving us does not help.
+    let is_root = !tree.base.join("cgroup.type").exists();
+    if is_root || tree.problem.is_some() || vacate::inhabitants(&tree.base).is_empty() {
+        return None;
+    }
+    match Leaf::make(&tree.base, name, ours) {
+        Ok(leaf) => Some(leaf),
+        Err(problem) => {
+            tree.problem = Some(problem);
+            None
+        }
+    }
 }
 
 pub(super) fn apply(path: &Path, limits: &Limits) -> Result<(), SetupError> {

@@ -62,13 +62,15 @@ fn fill_user_namespace(process: &Path, first_id: u32) -> Result<OwnedFd, SetupEr
     Ok(namespace.into())
 }
 
-/// The slot's own descent: from the host's root to a user of the sandbox's namespace that may do just enough to
-/// start another main process (change to its ids, drop its capabilities) and to kill.
-pub(super) fn become_init(level: Level, user_namespace: Option<OwnedFd>) -> Result<(), SetupError> {
-    if let Some(namespace) = user_namespace {
-        nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWUSER).step(SetupError::EnterUserNamespace)?;
-        take_ids(0, 0)?;
-    }
+/// The slot's own descent, first half: from the host's root to that of the sandbox's user namespace.
+pub(super) fn enter_user_namespace(namespace: OwnedFd) -> Result<(), SetupError> {
+    nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWUSER).step(SetupError::EnterUserNamespace)?;
+    take_ids(0, 0)
+}
+
+/// Second half: to one that may do just enough to start another main process (change to its ids, drop its capabilities)
+/// and to kill.
+pub(super) fn become_init(level: Level) -> Result<(), SetupError> {
     // Not traceable by, and its /proc entries closed to, everyone inside.
     nix::sys::prctl::set_dumpable(false).step(SetupError::NoNewPrivileges)?;
     let kept = match level {

@@ -9,6 +9,7 @@
 mod identity;
 mod init;
 mod late;
+mod memory_guard;
 mod prepare;
 mod process;
 mod root;
@@ -22,6 +23,7 @@ use std::rc::Rc;
 use rustix::net::RecvFlags;
 
 use crate::error::SetupError;
+use crate::landlock;
 use crate::net::Nat;
 use crate::protocol::{self, FIRST_REQUEST, FromSlot, ToSlot};
 use crate::seccomp::Filter;
@@ -52,6 +54,9 @@ pub(crate) struct SlotSetup {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) seccomp: Rc<Filter>,
+    pub(crate) landlock: landlock::Layer,
+    /// Where no cgroup limits memory: each process limits its own.
+    pub(crate) guard_memory: bool,
 }
 
 /// Runs a slot from its birth to its end. The process has just been forked into its pid namespace.

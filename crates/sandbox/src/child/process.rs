@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::start::Shape;
-use super::{Step, identity};
+use super::{Step, identity, memory_guard};
 use crate::error::{Errno, SetupError};
 use crate::protocol::{ProcessPlan, Role};
 use crate::spec::{Level, Limits};
@@ -87,6 +87,9 @@ fn become_program(
 
     // 4. Limits that are per process; the cgroup holds those of the whole sandbox.
     set_limits(&shape.limits)?;
+    if shape.guard_memory {
+        memory_guard::set(&shape.limits)?;
+    }
 
     // 5. The mask of new files as in any login.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));

@@ -8,6 +8,7 @@ use super::prepare::Prepared;
 use super::process::{self, Running};
 use super::{SlotSetup, Step, identity, root};
 use crate::error::SetupError;
+use crate::landlock;
 use crate::protocol::{self, FIRST_REQUEST, FromSlot, Role, StartPlan};
 use crate::seccomp::Filter;
 use crate::spec::{Level, Limits};
@@ -27,6 +28,8 @@ pub(super) struct Shape {
     pub(super) gid: u32,
     pub(super) limits: Limits,
     pub(super) seccomp: Rc<Filter>,
+    /// See [`super::memory_guard`].
+    pub(super) guard_memory: bool,
 }
 
 pub(super) fn start<'a>(
@@ -54,22 +57,30 @@ pub(super) fn start<'a>(
     root::enter(&setup.mount_point)?;
 
     // 6. So is the host's root user: the rest is done with a few capabilities over this sandbox alone.
-    identity::become_init(setup.level, prepared.user_namespace)?;
+    prepared.user_namespace.map_or(Ok(()), identity::enter_user_namespace)?;
 
-    // 7. The main process, if there is one yet.
+    // 7. Files once more, by path: a layer behind the mounts. Takes a capability that the next step gives up.
+    let writable = plan.binds.iter().filter(|bind| !bind.read_only).map(|bind| bind.target.as_path());
+    landlock::enclose(setup.landlock, writable).step(SetupError::Landlock)?;
+
+    // 8. Most of the capabilities.
+    identity::become_init(setup.level)?;
+
+    // 9. The main process, if there is one yet.
     let shape = Shape {
         level: setup.level,
         uid: setup.uid,
         gid: setup.gid,
         limits: plan.limits,
         seccomp: Rc::clone(&setup.seccomp),
+        guard_memory: setup.guard_memory,
     };
     let mut running = Vec::new();
     if let Some(plan) = &plan.process {
         running.push(process::spawn(&shape, plan, fds, (FIRST_REQUEST, Role::Main))?);
     }
 
-    // 8. Tell the server, which gets the listener; our copy ends here. A server that is gone is noticed later.
+    // 10. Tell the server, which gets the listener; our copy ends here. A server that is gone is noticed later.
     let started = FromSlot::Answer {
         request: FIRST_REQUEST,
         error: None,

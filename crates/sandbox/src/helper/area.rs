@@ -55,6 +55,26 @@ impl Area {
     }
 }
 
+/// Accounts of this host to which ids of ours are given as well, as their files say it.
+pub(crate) fn ids_taken() -> Option<String> {
+    ["/etc/subuid", "/etc/subgid"].into_iter().find_map(|file| {
+        let text = fs::read_to_string(file).ok()?;
+        Some(format!("{file} says {}", overlapping(&text)?))
+    })
+}
+
+/// The first line `account:first:count` that reaches into our areas.
+fn overlapping(text: &str) -> Option<&str> {
+    let ours = u64::from(FIRST_ID)..u64::from(FIRST_ID) + u64::from(AREAS) * u64::from(IDS);
+    text.lines().find(|line| {
+        let mut numbers = line.split(':').skip(1).map(|number| number.trim().parse::<u64>());
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(count))) => first < ours.end && first.saturating_add(count) > ours.start,
+            _ => false,
+        }
+    })
+}
+
 /// FNV-1a: only has to be the same at every start.
 fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
@@ -63,6 +83,14 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn given_ids_that_reach_into_ours_are_found() {
+        assert_eq!(overlapping("alice:100000:65536\nbob:165536:65536\n# x\n\n"), None);
+        assert_eq!(overlapping("alice:100000:65536\nbob:1879000000:65536\n"), Some("bob:1879000000:65536"));
+        assert_eq!(overlapping("all:1:4294967294\n"), Some("all:1:4294967294"));
+        assert_eq!(overlapping("above:2147483648:65536\n"), None);
+    }
 
     #[test]
     fn no_two_servers_share_an_area() {

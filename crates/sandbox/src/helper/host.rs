@@ -11,7 +11,8 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::area::Area;
 use crate::cgroup::{Cgroups, Layout};
-use crate::error::SetupError;
+use crate::error::{Errno, SetupError};
+use crate::landlock::Layer;
 use crate::net::Nat;
 use crate::protocol::HelperOptions;
 use crate::seccomp::{self, Filter};
@@ -34,6 +35,13 @@ pub(crate) struct Facts {
     /// Why a disk image was tried for `/tmp`, and did not work.
     pub(crate) tmp_problem: Option<String>,
     pub(crate) network: Network,
+    pub(crate) landlock: Layer,
+    /// Why namespaces cannot be made, if they cannot.
+    pub(crate) namespaces_problem: Option<String>,
+    /// Why the cgroup that was found is not used.
+    pub(crate) cgroup_problem: Option<String>,
+    /// Why the packet filter cannot be used, where the network needs it.
+    pub(crate) filter_problem: Option<String>,
 }
 
 impl Facts {
@@ -42,11 +50,23 @@ impl Facts {
         let level = if is_privileged() { Level::Root } else { Level::User };
         Self {
             level,
-            layout: Layout::detect(),
+            layout: Layout::detect(level),
             tmp: tmp_kind(level, state_dir),
             tmp_problem: None,
             network,
+            landlock: Layer::found(),
+            namespaces_problem: try_namespaces().err().map(|errno| errno.to_string()),
+            cgroup_problem: None,
+            filter_problem: match (network, level) {
+                (Network::Nat, Level::Root) => try_filter().err(),
+                _ => None,
+            },
         }
+    }
+
+    /// Whether a cgroup can limit what a sandbox uses of this, by the controller's name in v2.
+    pub(crate) fn controls(&self, controller: &str) -> bool {
+        self.layout.v1.is_some() || self.layout.v2.as_ref().is_some_and(|v2| v2.has(controller))
     }
 }
 
@@ -101,11 +121,10 @@ impl Host {
         if facts.tmp == TmpKind::DiskImage {
             try_disk_image(&mut facts, &options.state_dir, &mount_point);
         }
-        let cgroups = match facts.level {
-            Level::Root => Some(Cgroups::prepare(facts.layout.clone(), &options.cgroup_parent)?),
-            Level::User => None,
-        };
-        facts.layout = cgroups.as_ref().map(|cgroups| cgroups.layout().clone()).unwrap_or_default();
+        if let Some(problem) = &facts.namespaces_problem {
+            return Err(format!("sandboxes are made of namespaces, which this host refuses: {problem}"));
+        }
+        let cgroups = prepare_cgroups(&mut facts, &options.cgroup_parent)?;
         let area = match facts.level {
             Level::Root => Some(Area::claim(&options.state_dir)?),
             Level::User => None,
@@ -146,21 +165,28 @@ fn try_disk_image(facts: &mut Facts, state_dir: &Path, mount_point: &Path) {
 }
 
 fn mount_disk_image_aside(state_dir: &Path, mount_point: &Path) -> Result<(), String> {
+    in_a_process(libc::CLONE_NEWNS, || {
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        let mounted = mount_change("/", private).map_err(|errno| SetupError::PrivateMounts(errno.into()));
+        mounted
+            .and_then(|()| tmp_volume::mount_fresh(TmpKind::DiskImage, state_dir, TRIAL_BYTES, None, mount_point))
+            .map_err(|error| error.to_string())
+    })
+}
+
+/// Tries something in a process with namespaces of its own, which end with it.
+fn in_a_process(namespaces: i32, attempt: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let (mut report, mut problem) = std::io::pipe().map_err(|error| error.to_string())?;
-    match sys::fork(libc::CLONE_NEWNS, None).map_err(|errno| errno.to_string())? {
+    match sys::fork(namespaces, None).map_err(|errno| errno.to_string())? {
         Fork::Child => sys::run_child(|| {
-            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-            let mounted = mount_change("/", private).map_err(|errno| SetupError::PrivateMounts(errno.into()));
-            let tried = mounted
-                .and_then(|()| tmp_volume::mount_fresh(TmpKind::DiskImage, state_dir, TRIAL_BYTES, None, mount_point));
-            let told = tried.map_or_else(|error| problem.write_all(error.to_string().as_bytes()), Ok);
+            let told = attempt().map_or_else(|error| problem.write_all(error.as_bytes()), Ok);
             i32::from(told.is_err())
         }),
-        Fork::Parent { .. } => {
+        Fork::Parent { pid } => {
             drop(problem);
             let mut text = String::new();
             let read = report.read_to_string(&mut text);
-            let _ = sys::reap_blocking();
+            let _ = sys::reap_child(pid);
             match (read, text.is_empty()) {
                 (Ok(_), true) => Ok(()),
                 (Ok(_), false) => Err(text),
@@ -168,6 +194,52 @@ fn mount_disk_image_aside(state_dir: &Path, mount_point: &Path) -> Result<(), St
             }
         }
     }
+}
+
+/// Root must have its cgroups; an ordinary user has them where it was given some, and does without otherwise.
+fn prepare_cgroups(facts: &mut Facts, name: &str) -> Result<Option<Cgroups>, String> {
+    let found = std::mem::take(&mut facts.layout);
+    let prepared = match facts.level {
+        Level::Root => Cgroups::prepare(found, name).map(Some)?,
+        Level::User if found.v2.is_none() => None,
+        Level::User => {
+            try_cgroups(found, name).inspect_err(|problem| facts.cgroup_problem = Some(problem.clone())).ok()
+        }
+    };
+    facts.layout = prepared.as_ref().map(|cgroups| cgroups.layout().clone()).unwrap_or_default();
+    Ok(prepared)
+}
+
+fn try_cgroups(layout: Layout, name: &str) -> Result<Cgroups, String> {
+    let cgroups = Cgroups::prepare(layout, name)?;
+    match cgroups.try_out() {
+        Ok(()) => Ok(cgroups),
+        Err(problem) => {
+            cgroups.remove();
+            Err(problem)
+        }
+    }
+}
+
+/// Makes all namespaces of a sandbox once, for a process that ends at once.
+fn try_namespaces() -> Result<(), Errno> {
+    let all = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWCGROUP;
+    match sys::fork(all, None)? {
+        // Nothing else: the doctor may ask from a process with threads.
+        Fork::Child => sys::exit_now(0),
+        Fork::Parent { pid } => sys::reap_child(pid),
+    }
+}
+
+/// Writes the packet filter's table in a network namespace that ends with its one process.
+fn try_filter() -> Result<(), String> {
+    in_a_process(libc::CLONE_NEWNET, || Nat::new(std::net::Ipv4Addr::new(10, 0, 0, 0)).prepare())
 }
 
 fn prepare_nat(options: &HelperOptions, area: Option<&Area>) -> Result<Option<Rc<Nat>>, String> {

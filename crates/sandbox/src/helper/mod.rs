@@ -16,6 +16,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 
+pub(crate) use area::ids_taken;
 pub(crate) use host::{Facts, is_privileged};
 
 use crate::protocol::{self, FromHelper, ToHelper};

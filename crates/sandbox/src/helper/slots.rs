@@ -403,6 +403,8 @@ impl Slot {
                 uid: host.options.uid,
                 gid: host.options.gid,
                 seccomp: Rc::clone(&host.seccomp),
+                landlock: host.facts.landlock,
+                guard_memory: !host.facts.controls("memory"),
             }),
         }
     }

@@ -1,0 +1,67 @@
+//! Making room: the kernel gives controllers to the children of a v2 group only while no process is in the group
+//! itself. Server and helper start in the group that was delegated to them; they move to a leaf of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{make_dir, write};
+
+/// The leaf that server and helper live in.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    base: PathBuf,
+    path: PathBuf,
+}
+
+/// Who is in a group, by number.
+pub(super) fn inhabitants(group: &Path) -> Vec<u32> {
+    let procs = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    procs.lines().filter_map(|line| line.trim().parse().ok()).collect()
+}
+
+/// What is in the way of controllers for the children of `group`, if `ours` are moved out. The root of a tree may have
+/// processes and children; it alone has no `cgroup.type`.
+pub(super) fn obstacle(group: &Path, ours: &[u32]) -> Option<String> {
+    if !group.join("cgroup.type").exists() {
+        return None;
+    }
+    let others: Vec<u32> = inhabitants(group).into_iter().filter(|pid| !ours.contains(pid)).collect();
+    let first = others.first()?;
+    let name = fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
+    let name = name.trim();
+    Some(match others.len() {
+        1 => format!("process {first} ({name}) is in {} as well", group.display()),
+        more => format!("process {first} ({name}) and {} others are in {} as well", more - 1, group.display()),
+    })
+}
+
+impl Leaf {
+    /// Moves `ours`, which are all who are in `base`, to a leaf named after our group.
+    pub(super) fn make(base: &Path, name: &str, ours: &[u32]) -> Result<Self, String> {
+        let leaf = Self {
+            base: base.to_owned(),
+            path: base.join(format!("{name}-server")),
+        };
+        make_dir(&leaf.path).map_err(|error| error.to_string())?;
+        let present = inhabitants(base);
+        for pid in ours.iter().filter(|pid| present.contains(pid)) {
+            leaf.take(*pid)?;
+        }
+        Ok(leaf)
+    }
+
+    fn take(&self, pid: u32) -> Result<(), String> {
+        write(&self.path.join("cgroup.procs"), &pid.to_string()).map_err(|error| error.to_string())
+    }
+
+    /// Moves who is left back, so that nothing of us remains. Fails, harmlessly, while another server divides the base.
+    pub(super) fn remove(&self, controllers: &[String]) {
+        for controller in controllers {
+            let _ = write(&self.base.join("cgroup.subtree_control"), &format!("-{controller}"));
+        }
+        for pid in inhabitants(&self.path) {
+            let _ = write(&self.base.join("cgroup.procs"), &pid.to_string());
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+}
