@@ -28,14 +28,21 @@ fn text(config: &Config, summary: &Summary, (before, after): (&str, &str)) -> St
         ("endpoint", endpoint_of(summary.listen)),
         ("data folder", summary.data.display().to_string()),
         ("isolation", summary.isolation.clone()),
+        ("raised by", raised_by(summary)),
         ("runtimes", runtimes(summary)),
     ];
+    let facts = facts.iter().filter(|(_, value)| !value.is_empty());
     let mut lines = vec!["Hearth is up.".to_owned(), String::new()];
-    lines.extend(facts.iter().map(|(name, value)| format!("  {before}{name:<12}{after}  {value}")));
+    lines.extend(facts.map(|(name, value)| format!("  {before}{name:<12}{after}  {value}")));
     lines.push(String::new());
     lines.extend(try_next(config, summary));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The first two, which are the ones that raise most; `hearth doctor` has them all.
+fn raised_by(summary: &Summary) -> String {
+    summary.raised_by.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", or: ")
 }
 
 fn runtimes(summary: &Summary) -> String {
@@ -80,16 +87,23 @@ mod tests {
 
     use super::*;
 
-    fn shown(runtimes: &[&str]) -> String {
+    fn config() -> Config {
         let host = Host::of([], "/nowhere".into(), true);
-        let config = Config::load(&host, &Flags::default()).unwrap();
-        let summary = Summary {
-            listen: config.listen.value,
+        Config::load(&host, &Flags::default()).unwrap()
+    }
+
+    fn summary(runtimes: &[&str]) -> Summary {
+        Summary {
+            listen: config().listen.value,
             data: "/var/lib/hearth".into(),
             isolation: "root".into(),
+            raised_by: Vec::new(),
             runtimes: runtimes.iter().map(|&id| id.to_owned()).collect(),
-        };
-        text(&config, &summary, ("", ""))
+        }
+    }
+
+    fn shown(runtimes: &[&str]) -> String {
+        text(&config(), &summary(runtimes), ("", ""))
     }
 
     #[test]
@@ -100,6 +114,18 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("\n  runtimes      python3.11 nodejs20.x\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_would_raise_the_level_is_named_where_something_would() {
+        assert!(!shown(&[]).contains("raised by"));
+        let weak = Summary {
+            isolation: "user, without memory limit".into(),
+            raised_by: vec!["sudo hearth serve".into(), "systemd-run hearth".into(), "a third".into()],
+            ..summary(&[])
+        };
+        let shown = text(&config(), &weak, ("", ""));
+        assert!(shown.contains("\n  raised by     sudo hearth serve, or: systemd-run hearth\n"), "{shown}");
     }
 
     #[test]

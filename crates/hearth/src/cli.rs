@@ -21,7 +21,7 @@ pub enum Command {
     /// Run the server (what `hearth` alone does)
     Serve(Serve),
     /// Say what this host offers for isolation and runtimes, and what is missing
-    Doctor(Report),
+    Doctor(Doctor),
     /// List the runtimes and the interpreters found for them
     Runtimes(Report),
     /// Print what to export so that AWS tools use this server: eval "$(hearth env)"
@@ -54,6 +54,20 @@ pub struct Answer {
 
 #[derive(Debug, Args)]
 pub struct Report {
+    #[command(flatten)]
+    pub answer: Answer,
+    #[command(flatten)]
+    pub settings: SettingFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Change what can be changed safely, and say what was changed
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: only say what would be changed
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
     #[command(flatten)]
     pub answer: Answer,
     #[command(flatten)]

@@ -38,6 +38,8 @@ pub struct Summary {
     pub data: PathBuf,
     /// The level, and in a few words what it means.
     pub isolation: String,
+    /// Commands that would raise it, if any would.
+    pub raised_by: Vec<String>,
     /// Those that functions can use, in the order of the table.
     pub runtimes: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Node {
             listen: self.listen,
             data: self.layout.data().to_owned(),
             isolation: isolation(&self.parts.sandboxes),
+            raised_by: raised_by(&self.parts.sandboxes),
             runtimes: usable(&self.parts.runtimes),
         }
     }
@@ -114,6 +117,17 @@ fn isolation(sandboxes: &Sandboxes) -> String {
         [] => sandboxes.level().to_string(),
         names => format!("{}, without {} (see `hearth doctor`)", sandboxes.level(), names.join(", ")),
     }
+}
+
+/// What the mechanisms that are not in force advise, each once.
+fn raised_by(sandboxes: &Sandboxes) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for advice in sandboxes.mechanisms().iter().filter_map(|one| one.how_to_improve.clone()) {
+        if !commands.contains(&advice) {
+            commands.push(advice);
+        }
+    }
+    commands
 }
 
 fn usable(runtimes: &Runtimes) -> Vec<String> {

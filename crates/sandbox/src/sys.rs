@@ -277,27 +277,12 @@ pub(crate) fn reap_blocking() -> Result<Option<(i32, i32)>, Errno> {
     wait(-1, 0)
 }
 
-<<<<<<< HEAD
 /// Collects this child, waiting for its end.
 pub(crate) fn reap_one(pid: i32) -> Result<Option<(i32, i32)>, Errno> {
     wait(pid, 0)
 }
 
 fn wait(which: i32, flags: i32) -> Result<Option<(i32, i32)>, Errno> {
-=======
-/// Waits for this child alone.
-pub(crate) fn reap_child(pid: i32) -> Result<(), Errno> {
-    let pid = nix::unistd::Pid::from_raw(pid);
-    loop {
-        match nix::sys::wait::waitpid(pid, None) {
-            Err(nix::Error::EINTR) => {}
-            ended => return Ok(ended.map(drop)?),
-        }
-    }
-}
-
-fn wait_any(flags: i32) -> Result<Option<(i32, i32)>, Errno> {
->>>>>>> 81c39f3 (sandbox: landlock as a further layer; delegated cgroups and a guard of memory for ordinary users; what doctor finds, and what it may mend)
     let mut status = 0;
     loop {
         // SAFETY: `status` is a valid place for the status.

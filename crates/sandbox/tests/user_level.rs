@@ -147,13 +147,11 @@ async fn check_all(state: &Path, helper: &Path) {
     holds_limits(&service).await;
     holds_memory(&service).await;
     freezes_and_kills(&service).await;
-<<<<<<< HEAD
     is_specialised_and_connected(&service, state).await;
-=======
+    is_given_more_memory(&service).await;
     if let Some(group) = &group {
         freezes_by_cgroup(&service, group).await;
     }
->>>>>>> 81c39f3 (sandbox: landlock as a further layer; delegated cgroups and a guard of memory for ordinary users; what doctor finds, and what it may mend)
     service.sandboxes.shutdown().await;
 
     options.min_level = Level::Root;
@@ -179,6 +177,26 @@ async fn holds_memory(service: &Service) {
     assert_eq!(done.exit.oom_killed, limited, "{}", done.output);
     assert_eq!(done.output, if limited { "" } else { "MemoryError\n" });
     assert_eq!(done.sandbox.memory_current_bytes().is_some(), limited);
+}
+
+/// What guards a parked process is what it was parked with, until it is told what it is for.
+async fn is_given_more_memory(service: &Service) {
+    let script = "import resource\n\
+        told = lambda: print(resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20, flush=True)\n\
+        told()\n\
+        import time\n\
+        while resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20 == 640: time.sleep(0.005)\n\
+        told()";
+    if service.holds("memory limit") {
+        return;
+    }
+    let (process, reader) = with_output(python(script));
+    let sandbox = service.create(spec(process)).await.unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
+    assert_eq!(lines.next().unwrap().unwrap(), "640");
+    sandbox.specialise(Vec::new(), Limits::new(1024 * MIB)).await.unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "1536");
+    sandbox.destroy().await;
 }
 
 async fn freezes_by_cgroup(service: &Service, group: &Path) {

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::vacate;
 use crate::spec::Level;
 
+/// The controllers that limits are made of.
+pub(super) const USED: [&str; 3] = ["memory", "cpu", "pids"];
+
 /// The trees of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -55,7 +58,8 @@ impl Layout {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let (v1, mount) = parse(&mountinfo);
         let v2 = mount.and_then(|mount| {
-            let own = own_group(&mount, &fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+            let own = own_group(&mount, &fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+                .map(vacate::before_the_move);
             let delegated = own.as_deref().and_then(|own| delegated(&mount.point, own));
             let base = match level {
                 Level::Root => delegated.or(Some(mount.point)),
@@ -108,7 +112,7 @@ impl V2Tree {
         let controllers = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
         Self {
             base,
-            controllers: controllers.split_whitespace().map(str::to_owned).collect(),
+            controllers: controllers.split_whitespace().filter(|name| USED.contains(name)).map(str::to_owned).collect(),
             problem: None,
         }
     }

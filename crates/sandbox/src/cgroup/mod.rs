@@ -134,7 +134,7 @@ impl Cgroups {
         let forked = crate::sys::fork(0, groups.clone_target());
         let tried = match forked {
             Ok(Fork::Child) => crate::sys::exit_now(0),
-            Ok(Fork::Parent { pid }) => crate::sys::reap_child(pid),
+            Ok(Fork::Parent { pid }) => crate::sys::reap_one(pid).map(drop),
             Err(errno) => Err(errno),
         };
         groups.remove();

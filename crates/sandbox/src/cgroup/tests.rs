@@ -129,7 +129,7 @@ fn v1_limits_are_written() {
 /// A group that was delegated to us, with controllers, in which these processes are.
 fn delegated(procs: &str) -> (tempfile::TempDir, V2Tree) {
     let fake = tempfile::tempdir().unwrap();
-    let (base, parent, leaf) = (fake.path(), fake.path().join("hearth"), fake.path().join("hearth-server"));
+    let (base, parent, leaf) = (fake.path(), fake.path().join("hearth"), fake.path().join("server-of-hearth"));
     touch(base, &["cgroup.type", "cgroup.subtree_control"]);
     fs::write(base.join("cgroup.procs"), procs).unwrap();
     for dir in [&parent, &leaf] {
@@ -148,7 +148,7 @@ fn delegated(procs: &str) -> (tempfile::TempDir, V2Tree) {
 fn server_and_helper_make_room_for_controllers() {
     let (fake, mut tree) = delegated("41\n40\n");
     let leaf = v2::enable_controllers(&mut tree, "hearth", &[40, 41]).unwrap();
-    check_file(&fake.path().join("hearth-server"), "cgroup.procs", "41");
+    check_file(&fake.path().join("server-of-hearth"), "cgroup.procs", "41");
     for group in [fake.path().to_owned(), fake.path().join("hearth")] {
         check_file(&group, "cgroup.subtree_control", "+memory");
     }
@@ -163,7 +163,7 @@ fn server_and_helper_make_room_for_controllers() {
 fn strangers_in_the_group_stay_and_are_named() {
     let (fake, mut tree) = delegated("40\n1\n");
     assert!(v2::enable_controllers(&mut tree, "hearth", &[40, 41]).is_none());
-    check_file(&fake.path().join("hearth-server"), "cgroup.procs", "");
+    check_file(&fake.path().join("server-of-hearth"), "cgroup.procs", "");
     let problem = tree.problem.unwrap();
     assert!(problem.starts_with("process 1 (") && problem.contains("is in /"), "{problem}");
 }
@@ -175,4 +175,15 @@ fn nobody_is_in_the_way_at_the_root_of_a_tree() {
     assert!(v2::enable_controllers(&mut tree, "hearth", &[40]).is_none());
     assert_eq!(tree.problem, None);
     check_file(fake.path(), "cgroup.subtree_control", "+memory");
+}
+
+#[test]
+fn a_helper_that_takes_over_finds_the_group_it_was_given() {
+    let moved = |path: &str| vacate::before_the_move(PathBuf::from(path));
+    assert_eq!(moved("/sys/fs/cgroup/unit/server-of-hearth-1f"), Path::new("/sys/fs/cgroup/unit"));
+    assert_eq!(moved("/sys/fs/cgroup/unit"), Path::new("/sys/fs/cgroup/unit"));
+    let (fake, mut tree) = delegated("");
+    let leaf = v2::enable_controllers(&mut tree, "hearth", &[40, 41]);
+    assert!(leaf.is_some(), "the leaf of the one before is left behind");
+    check_file(&fake.path().join("server-of-hearth"), "cgroup.procs", "");
 }

@@ -3,21 +3,19 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use super::detect::USED;
 use super::vacate::{self, Leaf};
 use super::{Bandwidth, V2Tree, open_dir, open_write, write};
 use crate::error::SetupError;
 use crate::protocol::HandleKind;
 use crate::spec::Limits;
 
-const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
-
 /// Asks for the controllers in the base and in our parent group, and keeps in `tree` those that came. Moves `ours` out
 /// of the base if they are in the way.
 pub(super) fn enable_controllers(tree: &mut V2Tree, name: &str, ours: &[u32]) -> Option<Leaf> {
     let parent = tree.base.join(name);
-    let wanted = WANTED.iter().any(|controller| tree.has(controller));
-    let leaf = if wanted { make_room(tree, name, ours) } else { None };
-    for controller in WANTED {
+    let leaf = if tree.controllers.is_empty() { None } else { make_room(tree, name, ours) };
+    for controller in USED {
         if tree.has(controller) {
             // One at a time: a missing one must not take the others with it.
             let value = format!("+{controller}");
@@ -34,7 +32,8 @@ fn make_room(tree: &mut V2Tree, name: &str, ours: &[u32]) -> Option<Leaf> {
     tree.problem = vacate::obstacle(&tree.base, ours);
     // At the root of a tree nobody is in the way, and where others are, moving us does not help.
     let is_root = !tree.base.join("cgroup.type").exists();
-    if is_root || tree.problem.is_some() || vacate::inhabitants(&tree.base).is_empty() {
+    let is_empty = vacate::inhabitants(&tree.base).is_empty() && !Leaf::path(&tree.base, name).exists();
+    if is_root || tree.problem.is_some() || is_empty {
         return None;
     }
     match Leaf::make(&tree.base, name, ours) {

@@ -6,6 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::{make_dir, write};
 
+/// What the names of leaves begin with.
+const LEAF: &str = "server-of-";
+
+/// The group in which a server of ours would have started, if it is in a leaf by now: a helper that takes the place of
+/// one that died finds itself there.
+pub(super) fn before_the_move(own: PathBuf) -> PathBuf {
+    let is_leaf = own.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(LEAF.as_bytes()));
+    match own.parent() {
+        Some(base) if is_leaf => base.to_owned(),
+        _ => own,
+    }
+}
+
 /// The leaf that server and helper live in.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -40,7 +53,7 @@ impl Leaf {
     pub(super) fn make(base: &Path, name: &str, ours: &[u32]) -> Result<Self, String> {
         let leaf = Self {
             base: base.to_owned(),
-            path: base.join(format!("{name}-server")),
+            path: Self::path(base, name),
         };
         make_dir(&leaf.path).map_err(|error| error.to_string())?;
         let present = inhabitants(base);
@@ -48,6 +61,10 @@ impl Leaf {
             leaf.take(*pid)?;
         }
         Ok(leaf)
+    }
+
+    pub(super) fn path(base: &Path, name: &str) -> PathBuf {
+        base.join(format!("{LEAF}{name}"))
     }
 
     fn take(&self, pid: u32) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::{Step, identity, root};
+use super::{Step, identity, memory_guard, root};
 use crate::cgroup::SlotGroups;
 use crate::error::SetupError;
 use crate::spec::{Bind, Limits};
@@ -42,6 +42,8 @@ pub(crate) struct Late<'a> {
     pub(crate) groups: Option<&'a SlotGroups>,
     pub(crate) binds: &'a [Bind],
     pub(crate) limits: &'a Limits,
+    /// The sandbox's first process, where each process's memory is guarded for want of a cgroup.
+    pub(crate) guarded: Option<i32>,
 }
 
 /// Forks the process; its number and what it says if it fails (nothing, and code 0, when all went well).
@@ -70,6 +72,7 @@ fn run(late: &Late<'_>, failure: &File) -> Result<(), SetupError> {
 
     // 2. The limits, while the host's cgroups can be seen.
     late.groups.map_or(Ok(()), |groups| groups.apply(late.limits))?;
+    late.guarded.map_or(Ok(()), |first| memory_guard::renew(first, late.limits))?;
     if late.binds.is_empty() {
         return Ok(());
     }

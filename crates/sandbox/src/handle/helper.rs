@@ -17,6 +17,7 @@ use super::control::{receive, send};
 use super::handles::Handles;
 use super::sandbox::Home;
 use super::supervisor::collect;
+use crate::doctor;
 use crate::error::{SandboxError, SetupError};
 use crate::protocol::{FromHelper, HelperOptions, SPACE_FROM_HELPER, Specialised, ToHelper};
 use crate::spec::{Bind, Level, Limits, Mechanism, Options, SandboxSpec};
@@ -95,10 +96,12 @@ impl Helper {
             Some(_) => return Err(SandboxError::HelperRefused("unexpected first answer".into())),
             None => return Err(gone("it ended while it prepared the host")),
         };
-        if level < options.min_level {
+        let missing = doctor::shortfall(options.min_level, &mechanisms);
+        if level < options.min_level || !missing.is_empty() {
             return Err(SandboxError::LevelTooLow {
                 found: level,
                 wanted: options.min_level,
+                missing,
             });
         }
         Ok((helper, level, mechanisms))

@@ -9,17 +9,9 @@ use tokio::task::JoinHandle;
 use super::control::check_spec;
 use super::helper::{Begun, Helper};
 use super::sandbox::Sandbox;
-<<<<<<< HEAD
 use super::supervisor::{Deaths, Status, Supervisor, current};
 use crate::error::SandboxError;
 use crate::spec::{Level, Mechanism, Options, SandboxSpec};
-=======
-use crate::doctor;
-use crate::error::{SandboxError, SetupError};
-use crate::protocol::{FromHelper, HelperOptions, ToHelper};
-use crate::spec::{Level, Mechanism, Options, SandboxSpec, is_plain_absolute};
-use crate::sys;
->>>>>>> 81c39f3 (sandbox: landlock as a further layer; delegated cgroups and a guard of memory for ordinary users; what doctor finds, and what it may mend)
 
 /// Makes sandboxes. Cheap to clone; when the last clone is dropped, the helper ends and every sandbox with it.
 ///
@@ -45,7 +37,6 @@ impl Sandboxes {
     /// # Errors
     /// When the helper cannot be started or refuses, or the host offers less than `min_level`.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
-<<<<<<< HEAD
         let Begun {
             helper,
             child,
@@ -61,24 +52,6 @@ impl Sandboxes {
             deaths: Deaths::default(),
         };
         let supervisor = tokio::spawn(supervisor.run(helper, child));
-=======
-        let (child, socket) = spawn_helper(&options)?;
-        let shared = Arc::new(Shared {
-            socket: sys::watch(socket).map_err(SandboxError::Channel)?,
-            state: Mutex::default(),
-            next_request: AtomicU64::new(0),
-        });
-        let (level, mechanisms) = begin(&shared, &options).await?;
-        let missing = doctor::shortfall(options.min_level, &mechanisms);
-        if level < options.min_level || !missing.is_empty() {
-            return Err(SandboxError::LevelTooLow {
-                found: level,
-                wanted: options.min_level,
-                missing,
-            });
-        }
-        let reader = tokio::spawn(read_answers(Arc::clone(&shared)));
->>>>>>> 81c39f3 (sandbox: landlock as a further layer; delegated cgroups and a guard of memory for ordinary users; what doctor finds, and what it may mend)
         Ok(Self {
             inner: Arc::new(Inner {
                 status,

@@ -186,7 +186,7 @@ fn in_a_process(namespaces: i32, attempt: impl FnOnce() -> Result<(), String>) -
             drop(problem);
             let mut text = String::new();
             let read = report.read_to_string(&mut text);
-            let _ = sys::reap_child(pid);
+            let _ = sys::reap_one(pid);
             match (read, text.is_empty()) {
                 (Ok(_), true) => Ok(()),
                 (Ok(_), false) => Err(text),
@@ -233,7 +233,7 @@ fn try_namespaces() -> Result<(), Errno> {
     match sys::fork(all, None)? {
         // Nothing else: the doctor may ask from a process with threads.
         Fork::Child => sys::exit_now(0),
-        Fork::Parent { pid } => sys::reap_child(pid),
+        Fork::Parent { pid } => sys::reap_one(pid).map(drop),
     }
 }
 

@@ -108,6 +108,7 @@ impl Slots {
             groups: slot.groups.as_ref(),
             binds,
             limits,
+            guarded: (!self.host.facts.controls("memory")).then_some(slot.pid),
         });
         match begun {
             Ok((pid, report)) => self.jobs.push(Job { request, pid, report }),
