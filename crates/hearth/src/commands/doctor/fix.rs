@@ -8,7 +8,7 @@ use super::{Check, Verdict};
 /// One change and what became of it.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
-    pub result: Done,
+    pub result: Change,
     /// What a person would type, as root, to the same effect.
     pub command: String,
     /// What it is for.
@@ -21,18 +21,19 @@ pub struct Outcome {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Done {
-    Done,
+pub enum Change {
+    #[serde(rename = "done")]
+    Made,
     /// With `--dry-run`.
     Would,
     NeedsRoot,
     Failed,
 }
 
-impl Done {
+impl Change {
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Done => "done",
+            Self::Made => "done",
             Self::Would => "would do",
             Self::NeedsRoot => "needs root",
             Self::Failed => "FAILED",
@@ -52,9 +53,9 @@ pub fn apply(checks: &[Check], dry_run: bool) -> Vec<Outcome> {
             }
             seen.push(fix);
             let (result, problem) = match (dry_run, is_root) {
-                (true, _) => (Done::Would, None),
-                (false, false) => (Done::NeedsRoot, None),
-                (false, true) => fix.apply().map_or_else(|why| (Done::Failed, Some(why)), |()| (Done::Done, None)),
+                (true, _) => (Change::Would, None),
+                (false, false) => (Change::NeedsRoot, None),
+                (false, true) => fix.apply().map_or_else(|why| (Change::Failed, Some(why)), |()| (Change::Made, None)),
             };
             outcomes.push(Outcome {
                 result,
@@ -88,7 +89,7 @@ mod tests {
         let checks = [lacking("a", vec![sysctl.clone()]), lacking("b", vec![sysctl]), lacking("c", Vec::new())];
         let outcomes = apply(&checks, true);
         let told: Vec<_> = outcomes.iter().map(|one| (one.result, one.command.as_str(), one.mends.as_str())).collect();
-        assert_eq!(told, [(Done::Would, "sysctl -w no.such.switch=1", "a")]);
+        assert_eq!(told, [(Change::Would, "sysctl -w no.such.switch=1", "a")]);
     }
 
     #[test]
@@ -100,6 +101,6 @@ mod tests {
                 value: "1".into(),
             }],
         );
-        assert_ne!(apply(&[check], false)[0].result, Done::Done);
+        assert_ne!(apply(&[check], false)[0].result, Change::Made);
     }
 }

@@ -76,14 +76,14 @@ pub fn run(args: &Doctor) -> Result<Exit, Failure> {
     let mut outcomes = None;
     if args.fix {
         let done = fix::apply(&checks, args.dry_run);
-        if done.iter().any(|outcome| outcome.result == fix::Done::Done) {
+        if done.iter().any(|outcome| outcome.result == fix::Change::Made) {
             // What holds now.
             checks = examine(&config, &layout);
         }
         outcomes = Some(done);
     }
     let sound = checks.iter().all(|check| check.state != Verdict::Missing);
-    let failed = outcomes.iter().flatten().any(|outcome| outcome.result == fix::Done::Failed);
+    let failed = outcomes.iter().flatten().any(|outcome| outcome.result == fix::Change::Failed);
     match args.answer.output {
         Format::Table => show::report(&checks, outcomes.as_deref())?,
         Format::Json => {

@@ -1,6 +1,6 @@
 //! The report for people: one line for each thing, then the commands that mend what is not well.
 
-use super::fix::{Done, Outcome};
+use super::fix::{Change, Outcome};
 use super::{Check, Verdict};
 use crate::exit::Failure;
 use crate::output;
@@ -77,16 +77,16 @@ fn fixed(outcomes: &[Outcome], paint: Paint) -> String {
     let mut text = "fixes\n".to_owned();
     for one in outcomes {
         let colour = match one.result {
-            Done::Done => GREEN,
-            Done::Would | Done::NeedsRoot => YELLOW,
-            Done::Failed => RED,
+            Change::Made => GREEN,
+            Change::Would | Change::NeedsRoot => YELLOW,
+            Change::Failed => RED,
         };
         text += &format!("  {}  {}  (for: {})\n", word(one.result.as_str(), 10, colour, paint), one.command, one.mends);
         for more in one.problem.iter().cloned().chain(one.keep.iter().map(|keep| format!("to keep it: {keep}"))) {
             text += &format!("{:<14}{}\n", "", paint.on(DIM, &more));
         }
     }
-    if outcomes.iter().any(|one| one.result == Done::NeedsRoot) {
+    if outcomes.iter().any(|one| one.result == Change::NeedsRoot) {
         text += "  To do these: sudo hearth doctor --fix\n";
     }
     text + "\n"
