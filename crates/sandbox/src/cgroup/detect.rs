@@ -102,6 +102,9 @@ impl Layout {
 impl V2Tree {
     /// Leaves what a server started from here would get: no controllers where others are in the way.
     pub(crate) fn foresee(&mut self) {
+        if self.controllers.is_empty() {
+            return;
+        }
         self.problem = vacate::obstacle(&self.base, &[std::process::id()]);
         if self.problem.is_some() {
             self.controllers.clear();

@@ -165,7 +165,7 @@ fn strangers_in_the_group_stay_and_are_named() {
     assert!(v2::enable_controllers(&mut tree, "hearth", &[40, 41]).is_none());
     check_file(&fake.path().join("server-of-hearth"), "cgroup.procs", "");
     let problem = tree.problem.unwrap();
-    assert!(problem.starts_with("process 1 (") && problem.contains("is in /"), "{problem}");
+    assert!(problem.starts_with("not alone in /") && problem.contains(": process 1 ("), "{problem}");
 }
 
 #[test]

@@ -42,10 +42,9 @@ pub(super) fn obstacle(group: &Path, ours: &[u32]) -> Option<String> {
     let first = others.first()?;
     let name = fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
     let name = name.trim();
-    Some(match others.len() {
-        1 => format!("process {first} ({name}) is in {} as well", group.display()),
-        more => format!("process {first} ({name}) and {} others are in {} as well", more - 1, group.display()),
-    })
+    let more = others.len() - 1;
+    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(format!("not alone in {}: process {first} ({name}){others}", group.display()))
 }
 
 impl Leaf {

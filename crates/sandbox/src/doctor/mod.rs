@@ -169,7 +169,7 @@ fn cgroups(facts: &Facts) -> Mechanism {
     let name = "cgroups";
     let v2 = facts.layout.v2.as_ref();
     let place = |tree: &V2Tree| match tree.controllers.as_slice() {
-        [] => format!("v2 at {} (no controllers; freezes and kills)", tree.base.display()),
+        [] => format!("v2 at {} (freezes and kills; no controllers)", tree.base.display()),
         some => format!("v2 at {} ({})", tree.base.display(), some.join(" ")),
     };
     let why = facts.cgroup_problem.as_ref().or(v2.and_then(|tree| tree.problem.as_ref()));
@@ -178,7 +178,7 @@ fn cgroups(facts: &Facts) -> Mechanism {
         (Some(_), Some(tree)) => found(name, format!("v1 (memory cpu pids) and {}", place(tree))),
         (Some(_), None) => found(name, "v1 (memory cpu pids freezer)")
             .fixed_by_if(kernel::may_mount_cgroup2(), "/sys/fs/cgroup/unified"),
-        (None, Some(tree)) if why.is_none() => found(name, place(tree)),
+        (None, Some(tree)) if why.is_none() && !tree.controllers.is_empty() => found(name, place(tree)),
         (None, Some(tree)) => missing(name, format!("{}{because}", place(tree)), raise_cgroups(facts.level)),
         (None, None) if facts.level == Level::User => {
             missing(name, format!("none is this user's to divide{because}"), raise_cgroups(Level::User))
@@ -356,7 +356,7 @@ mod tests {
         check(&facts(Level::User, ALL, None), Level::User, &[]);
         let stopped = Facts {
             namespaces_problem: Some("EPERM".into()),
-            ..facts(Level::User, &[], Some("process 1 (sh) is in /x as well"))
+            ..facts(Level::User, &[], Some("not alone in /x: process 1 (sh)"))
         };
         check(&stopped, Level::User, &["namespaces"]);
     }
