@@ -50,10 +50,7 @@ impl Cgroups {
         let mut lock = None;
         let parents: Vec<PathBuf> = layout.trees().into_iter().map(|tree| tree.join(name)).collect();
         for parent in &parents {
-            match make_dir(parent) {
-                Err(SetupError::CgroupMake { errno, .. }) if errno.0 == libc::EEXIST => {}
-                other => other.map_err(|error| error.to_string())?,
-            }
+            have_dir(parent)?;
             if lock.is_none() {
                 lock = Some(lock_dir(parent)?);
             }
@@ -130,7 +127,8 @@ impl Cgroups {
     /// Starts and ends a process in a group of ours, as every slot will be: a group that can be made need not be one
     /// that can be entered.
     pub(crate) fn try_out(&self) -> Result<(), String> {
-        let groups = self.make_slot(0).map_err(|error| error.to_string())?;
+        let free = (0..).find(|slot| self.is_free(*slot)).unwrap_or(0);
+        let groups = self.make_slot(free).map_err(|error| error.to_string())?;
         let forked = crate::sys::fork(0, groups.clone_target());
         let tried = match forked {
             Ok(Fork::Child) => crate::sys::exit_now(0),
@@ -237,6 +235,14 @@ fn write(path: &Path, value: &str) -> Result<(), SetupError> {
     };
     let mut file = fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
     io::Write::write_all(&mut file, value.as_bytes()).map_err(failed)
+}
+
+/// As [`make_dir`], or as an earlier run left it.
+fn have_dir(path: &Path) -> Result<(), String> {
+    match make_dir(path) {
+        Err(SetupError::CgroupMake { errno, .. }) if errno.0 == libc::EEXIST => Ok(()),
+        other => other.map_err(|error| error.to_string()),
+    }
 }
 
 fn lock_dir(path: &Path) -> Result<fs::File, String> {

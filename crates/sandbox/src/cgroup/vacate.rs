@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{make_dir, write};
+use super::{have_dir, write};
 
 /// What the names of leaves begin with.
 const LEAF: &str = "server-of-";
@@ -54,7 +54,7 @@ impl Leaf {
             base: base.to_owned(),
             path: Self::path(base, name),
         };
-        make_dir(&leaf.path).map_err(|error| error.to_string())?;
+        have_dir(&leaf.path)?;
         let present = inhabitants(base);
         for pid in ours.iter().filter(|pid| present.contains(pid)) {
             leaf.take(*pid)?;
