@@ -33,6 +33,8 @@ static FILES: &[(&str, &str)] = packed![
     "nodejs/lib/logs.cjs",
     "nodejs/lib/main.cjs",
     "nodejs/lib/parked.cjs",
+    "nodejs/lib/response-stream.cjs",
+    "nodejs/lib/streaming.cjs",
     "nodejs/lib/versions.cjs",
     "python/bootstrap.py",
     "python/hearth_runtime/__init__.py",

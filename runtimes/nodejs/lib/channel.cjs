@@ -16,6 +16,9 @@ const INIT_ERROR = 17;
 const RESPONSE = 18;
 const ERROR = 19;
 const LAST_ERROR = 20;
+const RESPONSE_BEGIN = 21;
+const RESPONSE_CHUNK = 22;
+const RESPONSE_END = 23;
 const PARKED = 24;
 
 const READ_BUFFER = 65536;
@@ -23,6 +26,8 @@ const READ_BUFFER = 65536;
 const WRITE_BUFFER = 65536;
 // Error types are names; one that is longer than this is cut.
 const SHORT_LIMIT = 1024;
+// A streamed chunk that is larger than this is sent in several frames.
+const CHUNK_LIMIT = 1048576;
 
 class Channel {
   constructor(descriptor) {
@@ -81,6 +86,40 @@ class Channel {
   fail(requestId, failure, sent) {
     this.send(sent ? LAST_ERROR : ERROR, requestId, failure.errorType, JSON.stringify(failure));
     if (sent) this.drained(sent);
+  }
+
+  responseStream(requestId) {
+    return {
+      begin: (contentType) => this.send(RESPONSE_BEGIN, requestId, contentType, ''),
+      write: (bytes, done) => {
+        for (let at = 0; at < bytes.length; at += CHUNK_LIMIT) this.chunk(bytes.subarray(at, at + CHUNK_LIMIT));
+        this.taken(done);
+      },
+      finish: (done) => this.taken(done),
+      complete: (failure) => {
+        this.send(RESPONSE_END, failure?.errorType ?? '', null, failure ? JSON.stringify(failure) : '');
+      },
+      abandon: (failure, sent) => this.fail(requestId, failure, sent),
+    };
+  }
+
+  chunk(bytes) {
+    const out = this.outgoing;
+    out.writeUInt32BE(1 + bytes.length, 0);
+    out[4] = RESPONSE_CHUNK;
+    if (5 + bytes.length <= out.length) {
+      out.set(bytes, 5);
+      this.write(out, 5 + bytes.length);
+    } else {
+      this.write(out, 5);
+      this.write(bytes, bytes.length);
+    }
+  }
+
+  // Goes on once the server has taken what was written. To wait for that keeps the process up, to listen does not.
+  taken(then) {
+    if (this.socket.writableLength === 0) then();
+    else this.socket.write(Buffer.alloc(0), () => then());
   }
 
   initError(failure, sent) {
@@ -161,7 +200,7 @@ class Channel {
     const out = this.outgoing;
     out[4] = kind;
     let at = 5;
-    if (first !== null) at = writeShort(out, at, first);
+    if (first !== null) at = writeShort(out, at, first.slice(0, SHORT_LIMIT));
     if (second !== null) at = writeShort(out, at, second.slice(0, SHORT_LIMIT));
     // No character takes more than three bytes of UTF-8 per unit of its length.
     if (at + body.length * 3 <= out.length) {

@@ -23,6 +23,8 @@ const HandlerNotFound = named('HandlerNotFound');
 const MalformedHandlerName = named('MalformedHandlerName');
 const ImportModuleError = named('ImportModuleError');
 const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated');
+const MalformedStreamingHandler = named('MalformedStreamingHandler');
+const InvalidStreamingOperation = named('InvalidStreamingOperation');
 
 class UserCodeSyntaxError extends named('UserCodeSyntaxError') {
   constructor(cause) {
@@ -132,6 +134,8 @@ module.exports = {
   MalformedHandlerName,
   ImportModuleError,
   CallbackHandlerDeprecated,
+  MalformedStreamingHandler,
+  InvalidStreamingOperation,
   UserCodeSyntaxError,
   UnhandledPromiseRejection,
   NodeJsExit,

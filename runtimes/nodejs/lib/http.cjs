@@ -5,6 +5,8 @@
 const http = require('http');
 
 const BASE = '/2018-06-01/runtime/';
+const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type';
+const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body';
 const RELEASE = 'hearth-nodejs/1';
 
 class RuntimeApi {
@@ -33,6 +35,57 @@ class RuntimeApi {
   fail(requestId, failure, sent) {
     const headers = { ...this.echo(), ...errorHeaders(failure) };
     this.call('POST', `invocation/${requestId}/error`, JSON.stringify(failure), headers, sent || (() => this.next()));
+  }
+
+  // A response whose length is not known: chunks, and if it breaks off, trailers that say why.
+  responseStream(requestId) {
+    let request = null;
+    let accepted = () => {};
+    let over = false;
+    const complete = (failure, then) => {
+      accepted = then;
+      if (!request.writableEnded) {
+        if (failure !== null) request.addTrailers(errorTrailers(failure));
+        request.end();
+      }
+      if (over) then();
+    };
+    return {
+      begin: (contentType, broken) => {
+        request = this.streamed(requestId, contentType, (error) => {
+          if (over) return;
+          over = true;
+          if (error) broken(error);
+          accepted();
+        });
+      },
+      write: (bytes, done) => request.write(bytes, () => done()),
+      finish: (done) => complete(null, done),
+      complete: (failure) => complete(failure, () => this.next()),
+      abandon: complete,
+    };
+  }
+
+  // `ended` is told when the platform has taken all of it, or why it has not.
+  streamed(requestId, contentType, ended) {
+    const headers = {
+      'User-Agent': RELEASE,
+      'Content-Type': contentType,
+      'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: [ERROR_TYPE, ERROR_BODY],
+      ...this.echo(),
+    };
+    const path = `${BASE}invocation/${requestId}/response`;
+    const options = { host: this.host, port: this.port, path, method: 'POST', headers, agent: this.agent };
+    const request = http.request(options, (response) => {
+      const unwanted = `the platform answered with status ${response.statusCode} before the end of the response`;
+      response.resume().on('end', () => ended(request.writableEnded ? null : new Error(unwanted)));
+    });
+    // If the platform is gone altogether, the request for the next event finds out.
+    request.on('error', ended);
+    request.on('close', () => ended(new Error('the platform closed the connection before the end of the response')));
+    return request;
   }
 
   initError(failure, sent) {
@@ -82,7 +135,11 @@ class RuntimeApi {
 }
 
 function errorHeaders(failure) {
-  return { 'Lambda-Runtime-Function-Error-Type': String(failure.errorType).replace(/[^\x20-\x7e]/g, ' ') };
+  return { [ERROR_TYPE]: String(failure.errorType).replace(/[^\x20-\x7e]/g, ' ') };
+}
+
+function errorTrailers(failure) {
+  return { ...errorHeaders(failure), [ERROR_BODY]: Buffer.from(JSON.stringify(failure)).toString('base64') };
 }
 
 // Node reads header bytes as Latin-1; the platform sends UTF-8.

@@ -9,6 +9,7 @@
 const logs = require('./logs.cjs');
 const errors = require('./errors.cjs');
 const { makeContext } = require('./context.cjs');
+const streaming = require('./streaming.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
 
 const CALLBACKS = NODE_MAJOR < 24;
@@ -17,6 +18,8 @@ class Invocations {
   constructor(link) {
     this.link = link;
     this.handler = null;
+    // What makes streams for a handler that streams its response.
+    this.streams = null;
     this.serving = false;
     this.current = null;
     this.traceId = process.env._X_AMZN_TRACE_ID || '';
@@ -24,6 +27,7 @@ class Invocations {
 
   serve(handler) {
     this.handler = handler;
+    if (streaming.isStreaming(handler)) this.streams = require('./response-stream.cjs');
     this.serving = true;
     process.on('beforeExit', () => this.loopIsEmpty());
     this.link.keepAlive(true);
@@ -35,7 +39,8 @@ class Invocations {
     const current = this.current;
     if (current === null) return false;
     this.current = null;
-    this.link.fail(current.requestId, failure, sent);
+    if (current.stream?._begun) current.stream._carrier.abandon(failure, sent);
+    else this.link.fail(current.requestId, failure, sent);
     return true;
   }
 
@@ -45,6 +50,10 @@ class Invocations {
     if (call.traceId !== this.traceId) this.setTraceId(call.traceId);
     const current = new Running(this, call.requestId);
     this.current = current;
+    if (this.streams !== null) {
+      this.stream(current, call);
+      return;
+    }
     try {
       const context = makeContext(call, CALLBACKS ? current : null);
       const event = JSON.parse(call.event);
@@ -57,6 +66,28 @@ class Invocations {
       }
     } catch (error) {
       current.thrown(error);
+    }
+  }
+
+  // The handler gets a stream, and answers by it; its promise tells when it is done.
+  async stream(current, call) {
+    const { ResponseStream, serve, fail } = this.streams;
+    current.promised = true;
+    const carrier = this.link.responseStream(call.requestId);
+    const stream = new ResponseStream(carrier, streaming.highWaterMark(this.handler));
+    current.stream = stream;
+    try {
+      await serve(this.handler, JSON.parse(call.event), stream, makeContext(call, null));
+      if (this.finish(current)) carrier.complete(null);
+    } catch (error) {
+      logs.logError('Invoke Error', error);
+      if (!this.finish(current)) return;
+      if (stream._begun) {
+        fail(stream, errors.describe(error));
+      } else {
+        stream.destroy();
+        this.link.fail(current.requestId, errors.describe(error));
+      }
     }
   }
 
@@ -112,6 +143,7 @@ class Running {
     this.invocations = invocations;
     this.requestId = requestId;
     this.settled = false;
+    this.stream = null;
     // The handler returned a promise.
     this.promised = false;
     // The callback was called; its result goes out when the event loop is empty.

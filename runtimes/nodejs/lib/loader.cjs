@@ -10,6 +10,7 @@ const fs = require('fs');
 const path = require('path');
 const { createRequire } = require('module');
 const errors = require('./errors.cjs');
+const { isStreaming } = require('./streaming.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
 
 // The function's modules are required as if by one file of Lambda's; error messages name it.
@@ -27,7 +28,9 @@ async function loadHandler(taskRoot, name) {
   const handler = exported.split('.').reduce((value, key) => value && value[key], loaded);
   if (!handler) throw new errors.HandlerNotFound(`${name} is undefined or not exported`);
   if (typeof handler !== 'function') throw new errors.HandlerNotFound(`${name} is not a function`);
-  if (NODE_MAJOR >= 24 && handler.length >= 3) throw new errors.CallbackHandlerDeprecated(CALLBACKS_ARE_GONE);
+  if (!isStreaming(handler) && NODE_MAJOR >= 24 && handler.length >= 3) {
+    throw new errors.CallbackHandlerDeprecated(CALLBACKS_ARE_GONE);
+  }
   return handler;
 }
 

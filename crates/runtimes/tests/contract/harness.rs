@@ -102,6 +102,12 @@ pub(crate) enum Answer {
         error_type: String,
         document: Vec<u8>,
     },
+    Streamed {
+        content_type: String,
+        body: Vec<u8>,
+        /// The type and the document, if it broke off.
+        failure: Option<(String, Vec<u8>)>,
+    },
     /// The runtime ended without an answer.
     Gone,
 }
@@ -150,6 +156,10 @@ impl std::fmt::Debug for Answer {
             Self::Result(body) => write!(f, "Result({:.20000})", String::from_utf8_lossy(body)),
             Self::Failure { error_type, document } => {
                 write!(f, "Failure({error_type}, {:.2000})", String::from_utf8_lossy(document))
+            }
+            Self::Streamed { content_type, body, failure } => {
+                let failure = failure.as_ref().map(|(name, document)| (name, String::from_utf8_lossy(document)));
+                write!(f, "Streamed({content_type}, {:.2000}, {failure:?})", String::from_utf8_lossy(body))
             }
             Self::Gone => f.write_str("Gone"),
         }
@@ -222,6 +232,7 @@ pub(crate) struct Case {
     terminated: bool,
     /// What is seen of the process may not depend on whether it was parked.
     same_parked: bool,
+    channel_only: bool,
     expectations: Vec<Expectation>,
 }
 
@@ -237,6 +248,7 @@ impl Case {
             ends: false,
             terminated: false,
             same_parked: false,
+            channel_only: false,
             expectations: Vec::new(),
         }
     }
@@ -290,6 +302,33 @@ impl Case {
         })
     }
 
+    /// The n-th event was answered by a stream of this type that ended well.
+    pub(crate) fn streams(self, number: usize, content_type: &str, body: &str) -> Self {
+        let expected = Answer::Streamed {
+            content_type: content_type.to_owned(),
+            body: body.as_bytes().to_vec(),
+            failure: None,
+        };
+        self.expect(move |_, seen| assert_eq!(seen.answers.get(number), Some(&expected)))
+    }
+
+    /// The n-th event was answered by a stream that broke off after this body with this type and message.
+    pub(crate) fn breaks_off(self, number: usize, body: &str, error_type: &str, message: &str) -> Self {
+        let expected = [body, error_type, message].map(str::to_owned);
+        self.expect(move |subject, seen| match seen.answers.get(number) {
+            Some(Answer::Streamed {
+                body,
+                failure: Some((error_type, document)),
+                ..
+            }) => {
+                assert_eq!([&String::from_utf8_lossy(body), error_type.as_str()], [&expected[0], &expected[1]]);
+                let [_, name, message] = expected.clone();
+                check_document(subject, document, "", &[name, message, String::new()]);
+            }
+            other => panic!("expected a stream that breaks off, found {other:?}"),
+        })
+    }
+
     /// The n-th event failed with this type, message and, in its trace, this text.
     pub(crate) fn fails(self, number: usize, error_type: &str, message: &str, trace: &str) -> Self {
         let expected = [error_type, message, trace].map(str::to_owned);
@@ -326,6 +365,12 @@ impl Case {
     pub(crate) fn terminated(mut self, status: i32) -> Self {
         self.terminated = true;
         self.exits(status)
+    }
+
+    /// Only over the lean channel.
+    pub(crate) fn over_the_channel(mut self) -> Self {
+        self.channel_only = true;
+        self
     }
 
     /// The function sees the same, and does the same, in a process that was parked.
@@ -375,6 +420,9 @@ impl Case {
             let mut unparked = None;
             for mode in [Mode::Lean, Mode::Parked, Mode::Http] {
                 if mode == Mode::Parked && !subject.runtime.can_be_parked(&self.own_variables()) {
+                    continue;
+                }
+                if mode == Mode::Http && self.channel_only {
                     continue;
                 }
                 let seen = self.run(subject, mode);

@@ -3,6 +3,7 @@
 //! Clients must cope with whatever HTTP allows, so every second event is sent in chunks, and the connection is closed after the
 //! third one.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -27,7 +28,12 @@ struct Post {
     error_type: String,
     /// The header by which the platform tells which delivery of an event an answer is for.
     attempt: String,
+    /// `streaming`, or nothing.
+    mode: String,
+    content_type: String,
     body: Vec<u8>,
+    /// What came behind the last chunk, by lower-case names.
+    trailers: BTreeMap<String, String>,
 }
 
 /// `ours`: the runtime is a full client, which copes with all of HTTP and echoes the id of the attempt that it answers.
@@ -116,12 +122,20 @@ impl Link for Http {
                 path,
                 error_type,
                 attempt,
+                mode,
+                content_type,
                 body,
+                trailers,
             }) => {
                 let expected = if self.ours { attempt_id(number) } else { String::new() };
                 assert_eq!(attempt, expected, "the attempt is not echoed");
                 let base = format!("/2018-06-01/runtime/invocation/{}/", request_id(number));
                 match path.strip_prefix(&base) {
+                    Some("response") if mode == "streaming" => Answer::Streamed {
+                        content_type,
+                        body,
+                        failure: failure(&trailers),
+                    },
                     Some("response") => Answer::Result(body),
                     Some("error") => Answer::Failure { error_type, document: body },
                     _ => panic!("posted to {path}"),
@@ -196,23 +210,76 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Post> {
         path,
         error_type: String::new(),
         attempt: String::new(),
+        mode: String::new(),
+        content_type: String::new(),
         body: Vec::new(),
+        trailers: BTreeMap::new(),
     };
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().ok()?,
-            "lambda-runtime-function-error-type" => post.error_type = value.trim().to_owned(),
-            "lambda-runtime-invocation-id" => post.attempt = value.trim().to_owned(),
-            _ => {}
+    let mut headers = read_headers(reader)?;
+    let mut header = |name: &str| headers.remove(name).unwrap_or_default();
+    post.error_type = header("lambda-runtime-function-error-type");
+    post.attempt = header("lambda-runtime-invocation-id");
+    post.mode = header("lambda-runtime-function-response-mode");
+    post.content_type = header("content-type");
+    if header("transfer-encoding") == "chunked" {
+        while let Some(chunk) = read_chunk(reader)? {
+            post.body.extend_from_slice(&chunk);
         }
+        post.trailers = read_headers(reader)?;
+    } else {
+        post.body = vec![0; header("content-length").parse().unwrap_or(0)];
+        reader.read_exact(&mut post.body).ok()?;
     }
-    post.body = vec![0; length];
-    reader.read_exact(&mut post.body).ok()?;
     Some(post)
+}
+
+/// The fields up to the empty line.
+fn read_headers(reader: &mut BufReader<&TcpStream>) -> Option<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { return Some(headers) };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+}
+
+/// `Some(None)` behind the last one; the outer `None` if the client hangs up.
+fn read_chunk(reader: &mut BufReader<&TcpStream>) -> Option<Option<Vec<u8>>> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let size = usize::from_str_radix(line.trim_end(), 16).ok()?;
+    if size == 0 {
+        return Some(None);
+    }
+    let mut chunk = vec![0; size + 2];
+    reader.read_exact(&mut chunk).ok()?;
+    chunk.truncate(size);
+    Some(Some(chunk))
+}
+
+/// The error that trailers tell of.
+fn failure(trailers: &BTreeMap<String, String>) -> Option<(String, Vec<u8>)> {
+    let error_type = trailers.get("lambda-runtime-function-error-type")?.clone();
+    let body = trailers.get("lambda-runtime-function-error-body").expect("the error's document");
+    Some((error_type, from_base64(body)))
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => panic!("expected base64, found {text}"),
+    };
+    let digits: Vec<u32> = text.trim_end_matches('=').bytes().map(|byte| u32::from(value(byte))).collect();
+    let bytes = digits.chunks(4).flat_map(|group| {
+        let bits = group.iter().enumerate().fold(0, |bits, (at, digit)| bits | digit << (18 - 6 * at));
+        bits.to_be_bytes()[1..group.len()].to_vec()
+    });
+    bytes.collect()
 }
 
 fn attempt_id(number: usize) -> String {

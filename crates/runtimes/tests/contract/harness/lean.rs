@@ -68,6 +68,26 @@ impl Lean {
 }
 
 impl Lean {
+    /// What follows the beginning of a streamed answer.
+    fn streamed(&mut self, id: &str, content_type: String) -> Answer {
+        let mut body = Vec::new();
+        let failure = loop {
+            match self.next() {
+                Some(FromRuntime::ResponseChunk { body: piece }) => body.extend_from_slice(&piece),
+                Some(FromRuntime::ResponseEnd { error_type, body }) if error_type.is_empty() => {
+                    assert!(body.is_empty(), "a document without a type");
+                    break None;
+                }
+                Some(FromRuntime::ResponseEnd { error_type, body }) => break Some((error_type, body.to_vec())),
+                Some(FromRuntime::LastError { request_id, error_type, body }) if request_id == id => {
+                    break Some((error_type, body.to_vec()));
+                }
+                other => panic!("expected the rest of a streamed answer, found {other:?}"),
+            }
+        };
+        Answer::Streamed { content_type, body, failure }
+    }
+
     /// Writes the frame, in pieces that arrive one by one if the case wants that. False if nobody reads any more.
     fn send(&mut self, frame: &[u8], pieces: Option<usize>) -> bool {
         let size = pieces.unwrap_or(frame.len());
@@ -129,6 +149,9 @@ impl Link for Lean {
                 error_type,
                 document: body.to_vec(),
             },
+            Some(FromRuntime::ResponseBegin { request_id, content_type }) if request_id == id => {
+                self.streamed(&id, content_type)
+            }
             None => Answer::Gone,
             Some(other) => panic!("expected RESPONSE or ERROR for {id}, found {other:?}"),
         }
