@@ -1,13 +1,19 @@
 """A server without any privilege: what it can do is less, and it says so; functions run all the same."""
 
 import json
+import os
+import re
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 from harness.clients import Caller
 from harness.functions import PROVIDED, Lab
 from harness.modest import modest_server
 from harness.packages import program, zip_of
+from harness.server import hearth_binary
+from harness.waiting import eventually
 
 SHELL = program("""#!/bin/sh
 echo "uid $(id -u)"
@@ -22,8 +28,33 @@ def modest():
 
 def test_it_says_what_holds(modest):
     found = json.loads(modest.run_to_end("doctor", "-o", "json").stdout)
-    assert found["level"] == "user"
-    assert "isolation     user" in modest.log_file.read_text()
+    assert (found["ok"], found["level"]) == (True, "user")
+    states = {check["name"]: check["state"] for check in found["checks"]}
+    assert states["namespaces"] == states["seccomp"] == "ok", states
+    assert states["user id ranges"] == states["disk quota of /tmp"] == "weak", states
+    for check in found["checks"]:
+        assert check["state"] == "ok" or check["advice"], check
+    banner = modest.log_file.read_text()
+    assert "isolation     user, without user id ranges" in banner
+    assert "raised by     sudo hearth serve" in banner
+
+
+def test_doctor_tells_people_each_command_once(modest):
+    done = modest.run_to_end("doctor")
+    assert done.returncode == 0, done
+    report, commands = done.stdout.split("\nto change it\n")
+    assert re.search(r"^  weak     user id ranges  ", report, re.M), report
+    assert commands.count("  sudo hearth serve\n") == 1, commands
+
+
+def test_fix_changes_nothing_without_root(modest):
+    before = modest.run_to_end("doctor", "-o", "json")
+    done = modest.run_to_end("doctor", "--fix", "-o", "json")
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)
+    assert {fix["result"] for fix in found.pop("fixes")} <= {"needs-root"}
+    assert found == json.loads(before.stdout)
+    assert modest.run_to_end("doctor", "--dry-run").returncode == 2, "a dry run of nothing"
 
 
 def test_functions_run(modest, checker):
@@ -64,3 +95,66 @@ def test_it_is_refused_where_more_is_demanded(modest):
     done = modest.run_to_end("serve", "--config", str(config), "--data", str(modest.folder / "other"), "--listen", "127.0.0.1:0")
     assert done.returncode == 5, done
     assert "root" in done.stderr and "doctor" in done.stderr, done.stderr
+    assert "missing here: user id ranges" in done.stderr, done.stderr
+
+
+def test_fix_sets_a_switch_of_its_own_namespace(tmp_path):
+    """The kernel has this switch for each user namespace, so that the host's own stays as it is."""
+    script = """
+        switch=/proc/sys/user/max_user_namespaces
+        echo 5 > $switch || exit 77
+        "$1" doctor --fix --dry-run; cat $switch
+        "$1" doctor --fix -o json; cat $switch
+    """
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", script, "sh", hearth_binary()], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "HEARTH_DATA": str(tmp_path / "data"), "HEARTH_LISTEN": "127.0.0.1:0"},
+    )
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"no user namespaces here: {done.stderr}")
+    would, did = done.stdout.split("\n5\n")
+    assert "would do    sysctl -w user.max_user_namespaces=15000" in would, done
+    report, after = did.rsplit("}\n", 1)
+    assert after == "15000\n", done
+    (fix,) = json.loads(report + "}")["fixes"]
+    assert (fix["result"], fix["mends"]) == ("done", "user.max_user_namespaces")
+    assert "/etc/sysctl.d/" in fix["keep"]
+
+
+@pytest.fixture
+def delegated():
+    """A cgroup that belongs to the ordinary user, as systemd makes one for `Delegate=yes`."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    trees = [fields[1] for fields in mounts if fields[2] == "cgroup2"]
+    if os.geteuid() != 0 or not trees:
+        pytest.skip("takes root, to give a cgroup v2 away")
+    group = Path(trees[0]) / f"hearth-e2e-{os.getpid()}"
+    group.mkdir()
+    for path in (group, *(group / f"cgroup.{name}" for name in ("procs", "subtree_control", "threads"))):
+        os.chown(path, 65534, 65534)
+    yield group
+    (group / "cgroup.kill").write_text("1")
+    eventually(lambda: "populated 0" in (group / "cgroup.events").read_text(), "an empty group")
+    left = [path for path in group.iterdir() if path.is_dir()]
+    for path in [*(child for folder in left for child in folder.iterdir() if child.is_dir()), *left, group]:
+        path.rmdir()
+    assert not left, f"groups were left behind: {left}"
+
+
+def test_a_delegated_group_freezes(delegated, checker):
+    servers = modest_server(group=delegated)
+    server = next(servers)
+    lab = Lab(Caller(server, checker))
+    runtimes = json.loads(server.run_to_end("runtimes", "-o", "json").stdout)
+    ready = [row["id"] for row in runtimes if row["state"] == "ready" and row["id"].startswith("python")]
+    function = lab.deploy("def handler(event, context):\n    return event\n", ready[-1])
+    assert function.call({"n": 1}) == {"n": 1}
+
+    def frozen():
+        return [f for f in delegated.glob("hearth-*/slot-*/cgroup.events") if "frozen 1" in f.read_text()]
+
+    eventually(frozen, "a frozen environment")
+    assert function.call({"n": 2}) == {"n": 2}
+    assert "freezer" not in next(line for line in server.log_file.read_text().splitlines() if "isolation  " in line)
+    lab.clear()
+    next(servers, None)

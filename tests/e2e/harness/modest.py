@@ -10,8 +10,11 @@ from .server import Server, hearth_binary
 NOBODY = 65534
 
 
-def modest_server(config=""):
-    """Started as the user `nobody` when the tests run as root; else as whoever runs them. A generator that cleans up."""
+def modest_server(config="", group=None):
+    """Started as the user `nobody` when the tests run as root; else as whoever runs them. A generator that cleans up.
+
+    group: a cgroup to start in, as a service manager would.
+    """
     folder = Path(tempfile.mkdtemp(prefix="hearth-user-"))
     command = [shutil.copy(hearth_binary(), folder)]
     if os.geteuid() == 0:
@@ -19,6 +22,8 @@ def modest_server(config=""):
         for path in folder.iterdir():
             path.chmod(0o755)
         command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+    if group:
+        command = ["sh", "-c", f"echo $$ > {group}/cgroup.procs; exec \"$@\"", "sh", *command]
     inner = folder / "server"
     server = Server(inner, config, env={"HOME": str(inner), "HEARTH_DRAIN_S": "5"}, program=command)
     if os.geteuid() == 0:
