@@ -192,6 +192,32 @@ def handler(event, context):
     assert lab.deploy(code, Layers=[arn]).call() == [42, 42]
 
 
+def test_libraries_with_and_without_parked_interpreters(make_server, lab_on, tmp_path):
+    """An interpreter that was up before it had a function looks for libraries where that function has them."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "this test needs a C compiler"
+    built = {}
+    for number in (1, 2):
+        source, library = tmp_path / f"{number}.c", tmp_path / f"{number}.so"
+        source.write_text(f"int number(void) {{ return {number}; }}\n")
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+        built[number] = library.read_bytes()
+    code = """
+import ctypes, os
+def handler(event, context):
+    return [ctypes.CDLL(name).number() for name in event], sorted(os.listdir("/opt"))
+"""
+    for parked in ("0", "2"):
+        lab = lab_on(make_server(env={"HEARTH_ENVIRONMENTS_PARKED": parked}).start())
+        first = lab.deploy({"app.py": code, "lib/libown.so": built[1]})
+        assert first.call(["libown.so"]) == [[1], []], f"with {parked} parked"
+        arn = Layers(lab.caller).arn({"lib/libshared.so": built[2]})
+        for _ in range(3):
+            # A new environment each time: of a parked interpreter, where there are any.
+            second = lab.deploy({"app.py": code, "lib/libown.so": built[1]}, Layers=[arn])
+            assert second.call(["libown.so", "libshared.so"]) == [[1, 2], ["lib"]], f"with {parked} parked"
+
+
 def test_a_later_layer_wins(lab, layers):
     first = layers.arn({"both": "first", "only-first": "1", "turns/into/a-file": "x", "turns-into-a-folder": "x"})
     second = layers.arn({"both": "second", "only-second": "2", "turns": "a file", "turns-into-a-folder/inside": "y"})

@@ -14,6 +14,9 @@ use sha2::{Digest as _, Sha256};
 use crate::discover::Interpreter;
 use crate::table::Language;
 
+/// The folder of [`Bootstraps::nothing`].
+const NOTHING: &str = "nothing";
+
 macro_rules! packed {
     ($($path:literal),* $(,)?) => {
         &[$(($path, include_str!(concat!("../../../runtimes/", $path)))),*]
@@ -86,6 +89,12 @@ impl Bootstraps {
         folder_name(language).map(|name| self.root.join(name))
     }
 
+    /// A folder with nothing in it, to mount over what a sandbox is not to show.
+    #[must_use]
+    pub fn nothing(&self) -> PathBuf {
+        self.root.join(NOTHING)
+    }
+
     /// Stores the bootstrap in the interpreter's compiled form, which saves it several milliseconds at every start.
     /// Idempotent; does nothing for interpreters other than Python.
     pub fn precompile(&self, interpreter: &Interpreter) -> io::Result<()> {
@@ -137,7 +146,8 @@ fn digest(wanted: impl Fn(&str) -> bool) -> [u8; 32] {
 }
 
 fn is_intact(root: &Path) -> bool {
-    FILES.iter().all(|(path, text)| fs::read(root.join(path)).is_ok_and(|found| found == text.as_bytes()))
+    root.join(NOTHING).is_dir()
+        && FILES.iter().all(|(path, text)| fs::read(root.join(path)).is_ok_and(|found| found == text.as_bytes()))
 }
 
 /// Builds the folder under another name, then moves it into its place.
@@ -171,6 +181,7 @@ fn write_all(draft: &Path) -> io::Result<()> {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
     }
+    fs::create_dir_all(draft.join(NOTHING))?;
     make_readable(draft)
 }
 
@@ -240,6 +251,7 @@ mod tests {
         materialise(dir.path())?;
         assert!(fs::read_to_string(&script)?.contains("hearth_runtime"));
         assert_eq!(fs::read_dir(dir.path())?.count(), 1, "no drafts are left behind");
+        assert_eq!(fs::read_dir(first.nothing())?.count(), 0);
         Ok(())
     }
 }

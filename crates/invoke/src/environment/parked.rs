@@ -1,9 +1,10 @@
 //! A parked environment: from an interpreter that belongs to nobody to a function's runtime.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_model::{LogFormat, Logging};
-use hearth_sandbox::Limits;
+use hearth_sandbox::{Bind, Limits};
 use tokio::time::timeout;
 
 use super::base::Base;
@@ -20,6 +21,10 @@ const BOOT: Duration = Duration::from_secs(20);
 
 /// Enough for any interpreter's boot; a function's own limit replaces it.
 const BOOT_MEMORY: u64 = 512 << 20;
+
+/// Where the dynamic linker will look for what the function brings. It notes at its first search which
+/// of the folders of `LD_LIBRARY_PATH` are there, and never looks into the others again.
+const LIBRARIES: [&str; 2] = ["/opt/lib", "/var/task/lib"];
 
 /// An interpreter that waits, frozen, to be told which function it is.
 pub(crate) struct Parked(Runtime);
@@ -57,7 +62,8 @@ impl Parked {
         let launch = key.launch(base).ok_or("the runtime cannot wait for its function")?;
         let environment = launch.environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let process = base.process(launch.argv, environment, writers, Some(theirs));
-        let spec = base.sandbox(new_id(plane), Limits::new(BOOT_MEMORY), key.tmp_bytes(), process);
+        let mut spec = base.sandbox(new_id(plane), Limits::new(BOOT_MEMORY), key.tmp_bytes(), process);
+        spec.dirs.extend(LIBRARIES.map(PathBuf::from));
         let sandbox = plane.workshop.sandboxes.create(spec).await.map_err(|error| error.to_string())?;
         Ok(Runtime {
             sandbox,
@@ -76,9 +82,19 @@ impl Parked {
         let Self(mut runtime) = self;
         let sandbox = &runtime.sandbox;
         sandbox.thaw().map_err(|error| error.to_string())?;
-        sandbox.specialise(launch.binds(), launch.limits()).await.map_err(|error| error.to_string())?;
+        sandbox.specialise(binds(launch), launch.limits()).await.map_err(|error| error.to_string())?;
         runtime.output.adopt(&launch.spec.logging);
         runtime.link.specialise(variables).await.map_err(|error| error.to_string())?;
         Ok(runtime)
     }
+}
+
+/// What the function brings. Without layers `/opt` is empty, as in a sandbox of its own.
+fn binds(launch: &Launch) -> Vec<Bind> {
+    let base = &launch.base;
+    let mut binds = launch.binds();
+    if launch.spec.layers.is_none() && !base.occupies_opt() {
+        binds.push(Bind::read_only(base.bootstraps.nothing(), "/opt"));
+    }
+    binds
 }
