@@ -1,0 +1,176 @@
+"""SnapStart: a published version's init runs ahead of time, with its hooks.
+
+Source: fact sheets "Execution-environment contract" (section 1.6), "Lambda control-plane API".
+"""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness.functions import PYTHON
+from harness.server import Server
+from harness.waiting import eventually
+
+ON = {"ApplyOn": "PublishedVersions"}
+
+HOOKED = """
+import os, random, time, uuid
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+order = []
+register_before_snapshot(lambda: order.append('before-1'))
+register_before_snapshot(lambda: order.append('before-2'))
+register_after_restore(lambda: order.append('after-1'))
+register_after_restore(lambda: order.append('after-2'))
+state = {'made': uuid.uuid4().hex, 'big': bytearray(os.urandom(1 << 20))}
+
+def handler(event, context):
+    time.sleep((event or {}).get('sleep', 0))
+    return {
+        'order': order,
+        'made': state['made'],
+        'random': random.random(),
+        'type': os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'],
+        'version': context.function_version,
+        'names': [name for name in os.environ if name.startswith('AWS_LAMBDA_LOG_')],
+        'tmp': os.listdir('/tmp'),
+    }
+"""
+
+FAILS_BEFORE = """
+from snapshot_restore_py import register_before_snapshot
+def broken(): raise ValueError('before')
+register_before_snapshot(broken)
+def handler(event, context): return 1
+"""
+
+FAILS_AFTER = """
+from snapshot_restore_py import register_after_restore
+def broken(): raise ValueError('after')
+register_after_restore(broken)
+def handler(event, context): return 1
+"""
+
+# The oldest Python that has it; where the host lacks it, another stands in.
+RUNTIME = "python3.12"
+STAND_IN = {"HEARTH_RUNTIMES_ALIASES": f"{RUNTIME}={PYTHON}"}
+
+
+@pytest.fixture(scope="module")
+def snapper(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("snap-start"), env=STAND_IN).start()
+    yield server
+    server.stop_cleanly()
+
+
+@pytest.fixture
+def lab(snapper, lab_on):
+    lab = lab_on(snapper)
+    yield lab
+    lab.clear()
+
+
+def publish(lab, code=HOOKED, **settings):
+    function = lab.deploy(code, RUNTIME, SnapStart=ON, **settings)
+    published = lab.caller.awslambda.publish_version(FunctionName=function.name)
+    assert (published["State"], published["Version"]) == ("Pending", "1")
+    return function
+
+
+def version(function, number="1"):
+    return function.caller.awslambda.get_function_configuration(FunctionName=function.name, Qualifier=number)
+
+
+def active(function):
+    def probe():
+        found = version(function)
+        assert found["State"] == "Active", found
+        return found
+
+    return eventually(probe, "an active version", 30)
+
+
+def test_init_runs_ahead_and_the_hooks_around_the_snapshot(lab):
+    function = publish(lab)
+    found = active(function)
+    assert found["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}
+    messages = function.messages_until("INIT_REPORT")
+    assert any(m.startswith("INIT_REPORT") and "Phase: snap-start\tStatus: success" in m for m in messages)
+    answer = function.invoke({}, Qualifier="1")
+    told = answer.ok()
+    assert told["order"] == ["before-2", "before-1", "after-1", "after-2"]
+    assert (told["type"], told["version"]) == ("snap-start", "1")
+    assert told["names"] == [], "a snapshot knows no log stream"
+    assert "Restore Duration: " in answer.tail and "\tInit Duration" not in answer.tail
+    messages = function.messages_until("RESTORE_REPORT Restore Duration: ")
+    assert any(m.startswith("RESTORE_START Runtime Version: python:") for m in messages)
+    assert "Restore Duration" not in function.invoke({}, Qualifier="1").tail, "told once"
+
+
+def test_each_restored_environment_has_its_own_chance_and_folder(lab):
+    function = publish(lab)
+    active(function)
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda _: function.call({"sleep": 2}, Qualifier="1"), range(3)))
+    assert len({t["random"] for t in told}) == 3
+    assert all(t["order"][-2:] == ["after-1", "after-2"] and t["tmp"] == [] for t in told)
+    streams = [s for s in function.streams() if "[1]" in s]
+    assert len(streams) >= 3, "and its own log stream"
+
+
+def test_latest_starts_as_ever(lab):
+    function = lab.deploy(HOOKED, RUNTIME, SnapStart=ON)
+    told = function.call({})
+    assert (told["type"], told["order"]) == ("on-demand", [])
+
+
+def test_a_hook_that_fails_fails_the_publishing(lab):
+    function = publish(lab, FAILS_BEFORE)
+
+    def probe():
+        found = version(function)
+        assert found["State"] == "Failed", found
+        return found
+
+    failed = eventually(probe, "a failed version", 30)
+    assert failed["StateReasonCode"] and failed["StateReason"]
+    assert failed["SnapStart"]["OptimizationStatus"] == "Off"
+
+
+def test_a_hook_that_fails_after_the_restore_fails_the_invocation(lab):
+    function = publish(lab, FAILS_AFTER)
+    active(function)
+    answer = function.invoke({}, Qualifier="1")
+    assert answer.failed()["errorMessage"] == "after"
+    assert "Error Type: Runtime.AfterRestoreError" in function.messages_until("RESTORE_REPORT")[-1] or any(
+        "Runtime.AfterRestoreError" in m for m in function.messages()
+    )
+    function.invoke({}, Qualifier="1").failed()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_after_the_server_is_back(make_server, lab_on, how):
+    server = make_server(env=STAND_IN).start()
+    function = publish(lab_on(server))
+    active(function)
+    server.process.send_signal(how)
+    server.process.wait(60)
+    server.process = None
+    server.start()
+    told = function.call({}, Qualifier="1")
+    assert told["order"] == ["before-2", "before-1", "after-1", "after-2"]
+    assert version(function)["State"] == "Active"
+
+
+def test_what_else_is_published_stands_by_itself(lab):
+    function = publish(lab)
+    active(function)
+    function.upload({"app.py": HOOKED.replace("'after-2'", "'after-two'")})
+    lab.caller.awslambda.publish_version(FunctionName=function.name)
+    eventually(lambda: version(function, "2")["State"] == "Active", timeout_s=30)
+    assert function.call({}, Qualifier="2")["order"][-1] == "after-two"
+    assert function.call({}, Qualifier="1")["order"][-1] == "after-2"
+    lab.caller.awslambda.delete_function(FunctionName=function.name, Qualifier="1")
+    assert function.call({}, Qualifier="2")["version"] == "2"
+
+
