@@ -104,6 +104,7 @@ def test_fix_sets_a_switch_of_its_own_namespace(tmp_path):
         switch=/proc/sys/user/max_user_namespaces
         echo 5 > $switch || exit 77
         "$1" doctor --fix --dry-run; cat $switch
+        echo 0 > $switch; "$1" serve; echo "exit $?"; echo 5 > $switch
         "$1" doctor --fix -o json; cat $switch
     """
     done = subprocess.run(
@@ -114,7 +115,8 @@ def test_fix_sets_a_switch_of_its_own_namespace(tmp_path):
         pytest.skip(f"no user namespaces here: {done.stderr}")
     would, did = done.stdout.split("\n5\n")
     assert "would do    sysctl -w user.max_user_namespaces=15000" in would, done
-    report, after = did.rsplit("}\n", 1)
+    assert did.startswith("exit 5\n") and "sudo sysctl -w user.max_user_namespaces=15000" in done.stderr, done
+    report, after = did.removeprefix("exit 5\n").rsplit("}\n", 1)
     assert after == "15000\n", done
     (fix,) = json.loads(report + "}")["fixes"]
     assert (fix["result"], fix["mends"]) == ("done", "user.max_user_namespaces")

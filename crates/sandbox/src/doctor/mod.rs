@@ -126,7 +126,7 @@ fn has_systemd() -> bool {
     std::path::Path::new("/run/systemd/system").is_dir()
 }
 
-fn namespaces(facts: &Facts) -> Mechanism {
+pub(crate) fn namespaces(facts: &Facts) -> Mechanism {
     const KINDS: [&str; 7] = ["user", "mnt", "pid", "ipc", "uts", "net", "cgroup"];
     let lacking: Vec<&str> =
         KINDS.into_iter().filter(|kind| !std::path::Path::new("/proc/self/ns").join(kind).exists()).collect();

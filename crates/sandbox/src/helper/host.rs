@@ -11,6 +11,7 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::area::Area;
 use crate::cgroup::{Cgroups, Layout};
+use crate::doctor;
 use crate::error::{Errno, SetupError};
 use crate::landlock::Layer;
 use crate::net::Nat;
@@ -121,8 +122,9 @@ impl Host {
         if facts.tmp == TmpKind::DiskImage {
             try_disk_image(&mut facts, &options.state_dir, &mount_point);
         }
-        if let Some(problem) = &facts.namespaces_problem {
-            return Err(format!("sandboxes are made of namespaces, which this host refuses: {problem}"));
+        let namespaces = doctor::namespaces(&facts);
+        if let Some(advice) = &namespaces.how_to_improve {
+            return Err(format!("sandboxes are made of namespaces: {}; to change it: {advice}", namespaces.detail));
         }
         let cgroups = prepare_cgroups(&mut facts, &options.cgroup_parent)?;
         let area = match facts.level {
