@@ -152,6 +152,7 @@ async fn check_all(state: &Path, helper: &Path) {
     if let Some(group) = &group {
         freezes_by_cgroup(&service, group).await;
     }
+    survives_its_helper(&service).await;
     service.sandboxes.shutdown().await;
 
     options.min_level = Level::Root;
@@ -305,4 +306,14 @@ async fn is_specialised_and_connected(service: &Service, state: &Path) {
     assert_eq!(told, "the codeRead-only file system");
     assert_eq!(companion.wait().await.status, ExitStatus::Code(0));
     sandbox.destroy().await;
+}
+
+async fn survives_its_helper(service: &Service) {
+    let sandbox = service.create(spec(sh("(setsid sleep 60 &); sleep 60"))).await.unwrap();
+    sandbox.freeze().unwrap();
+    let helper = service.sandboxes.helper_pid().unwrap();
+    assert!(Command::new("/bin/kill").args(["-9", &helper.to_string()]).status().unwrap().success());
+    assert_eq!(sandbox.wait().await.status, ExitStatus::Signal(9));
+    assert_eq!(service.run(sh("echo anew")).await.output, "anew\n");
+    assert_ne!(service.sandboxes.helper_pid(), Some(helper));
 }
