@@ -44,6 +44,20 @@ def handler(event, context):
     assert len(function.streams()) == 1, "it is the same environment"
 
 
+def test_a_line_that_a_timeout_cuts_short_is_logged(lab):
+    """What was printed without a line break once waited in the process for the rest of its line, and died with it."""
+    function = lab.deploy("""
+import time
+def handler(event, context):
+    print("whole")
+    print("begun", 1, end="")
+    time.sleep(60)
+""", Timeout=1)
+    invocation = check_crash(function, None, "Sandbox.Timedout", "Task timed out after 1.00 seconds")
+    messages = function.messages_until(f"REPORT RequestId: {invocation.request_id}")
+    assert [m for m in messages if m in ("whole\n", "begun 1")] == ["whole\n", "begun 1"], messages
+
+
 def test_a_timeout_of_node(lab):
     function = lab.node("exports.handler = () => new Promise(() => setTimeout(() => {}, 60000))", Timeout=1)
     check_crash(function, None, "Sandbox.Timedout", "Task timed out after 1.00 seconds")

@@ -256,6 +256,49 @@ def test_there_is_an_end_to_any_stream(streamer):
     assert Answer(streamer, {"do": "whole"}).ok()
 
 
+# Node.js streams over our own channel, through `awslambda`.
+NODE = """
+const { pipeline } = require('stream/promises');
+const { Readable } = require('stream');
+let count = 0;
+const piece = 'x'.repeat(65536);
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  count++;
+  if (event.do === 'metadata') stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201 });
+  if (event.do === 'early') throw new TypeError('early');
+  if (event.do === 'many') return pipeline(Readable.from(Array(event.pieces).fill(piece)), stream);
+  stream.write('some');
+  if (event.do === 'late') throw new RangeError('late');
+  if (event.do === 'uncaught') { setImmediate(() => { throw new Error('uncaught'); }); await new Promise(() => {}); }
+  if (event.do === 'hang') await new Promise((r) => setTimeout(r, 60000));
+  stream.end(JSON.stringify({ count }));
+});
+"""
+
+
+def test_streams_of_node(lab):
+    function = lab.node(NODE, Timeout=20)
+    assert Answer(function, {}).ok() == b'some{"count":1}'
+    assert Answer(function, {"do": "metadata"}).ok() == b'{"statusCode":201}' + bytes(8) + b'some{"count":2}'
+    many = Answer(function, {"do": "many", "pieces": 320})
+    assert many.ok() == b"x" * 20 * MIB and len(many.chunks) > 20
+    early = Answer(function, {"do": "early"})
+    assert early.chunks == [] and early.failed()["errorType"] == "TypeError"
+    late = Answer(function, {"do": "late"})
+    assert late.body == b"some" and late.failed()["errorMessage"] == "late"
+    assert function.invoke({}).raw == b'some{"count":6}'
+    uncaught = Answer(function, {"do": "uncaught"})
+    assert uncaught.body == b"some" and uncaught.failed()["errorMessage"] == "uncaught"
+    assert Answer(function, {}).ok() == b'some{"count":1}', "another process"
+
+
+def test_a_stream_of_node_that_runs_into_its_timeout(lab):
+    function = lab.node(NODE, Timeout=2)
+    answer = Answer(function, {"do": "hang"})
+    assert answer.body == b"some" and answer.failed()["errorType"] == "Sandbox.Timedout"
+    assert Answer(function, {}).ok() == b'some{"count":1}', "another process"
+
+
 class Reader:
     """A client that sends its request and reads the answer when it is told to."""
 
