@@ -399,3 +399,18 @@ def test_a_stream_takes_its_place_until_its_end(make_server, lab_on):
     reader.chunked()
     assert Answer(function, {"do": "whole"}).ok()
     reader.leave()
+
+
+def test_hearths_own_command(server, streamer):
+    def run(event, *options):
+        environment = {"AWS_ACCESS_KEY_ID": streamer.caller.account, "AWS_SECRET_ACCESS_KEY": "secret"}
+        return server.run_to_end("invoke", streamer.name, "--stream", "--payload", json.dumps(event), *options, env=environment)
+
+    done = run({"do": "pieces", "pause": 0})
+    assert done.returncode == 0 and done.stdout.startswith("first1")
+    failed = run({"do": "error"})
+    assert (failed.returncode, failed.stdout) == (1, "some"), failed
+    assert "on the way" in failed.stderr and f"the function {streamer.name} failed (Unhandled)" in failed.stderr
+    document = json.loads(run({"do": "error"}, "-o", "json").stdout)
+    assert (document["Payload"], document["ErrorCode"], document["ExecutedVersion"]) == ("some", "Unhandled", "$LATEST")
+    assert "REPORT RequestId" in document["LogResult"]

@@ -123,6 +123,9 @@ pub struct Invoke {
     /// Also print the end of the invocation's log, on standard error
     #[arg(long)]
     pub tail: bool,
+    /// Print the answer while the function makes it
+    #[arg(long)]
+    pub stream: bool,
     /// Client context for the function: JSON
     #[arg(long, value_name = "JSON")]
     pub client_context: Option<String>,

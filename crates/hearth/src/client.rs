@@ -2,6 +2,7 @@
 //!
 //! Plain HTTP alone: the server speaks no TLS itself, and this client is for the server beside it.
 
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use hearth_core::Clock;
 use hearth_node::config::{AuthMode, Config, Flags, Host};
 use hearth_wire::sigv4::{self, Outgoing, SigningKeys};
 use serde_json::Value;
-use ureq::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::cli::Target;
 use crate::exit::{Exit, Failure};
@@ -84,6 +85,34 @@ impl Client {
     /// Sends it, signed when there are keys. An answer of 400 and above becomes a failure with the
     /// server's words.
     pub fn send(&self, call: Call<'_>) -> Result<Reply, Failure> {
+        let (head, body) = self.ask(call)?.into_parts();
+        let body = body.into_with_config().limit(ANSWER_MAX_BYTES).read_to_vec().map_err(|e| self.unreachable(&e))?;
+        let reply = Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        if reply.status.is_success() { Ok(reply) } else { Err(refusal(&reply)) }
+    }
+
+    /// [`Client::send`], for an answer that is to be read as it comes: its head, with no body, and
+    /// the body.
+    pub fn open(&self, call: Call<'_>) -> Result<(Reply, impl Read + use<>), Failure> {
+        let (head, body) = self.ask(call)?.into_parts();
+        let mut reply = Reply {
+            status: head.status,
+            headers: head.headers,
+            body: Vec::new(),
+        };
+        if reply.status.is_success() {
+            return Ok((reply, body.into_reader()));
+        }
+        let body = body.into_with_config().limit(ANSWER_MAX_BYTES).read_to_vec();
+        reply.body = body.map_err(|e| self.unreachable(&e))?;
+        Err(refusal(&reply))
+    }
+
+    fn ask(&self, call: Call<'_>) -> Result<Response<ureq::Body>, Failure> {
         let url: Uri = format!("{}{}", self.endpoint, call.path)
             .parse()
             .map_err(|e| Failure::new(Exit::Usage, format!("expected an endpoint, found {}: {e}", self.endpoint)))?;
@@ -95,15 +124,7 @@ impl Client {
         let request = request
             .body(call.body)
             .map_err(|e| Failure::new(Exit::Usage, format!("failed to make a request for {}: {e}", self.endpoint)))?;
-        let response = self.agent.run(request).map_err(|e| self.unreachable(&e))?;
-        let (head, body) = response.into_parts();
-        let body = body.into_with_config().limit(ANSWER_MAX_BYTES).read_to_vec().map_err(|e| self.unreachable(&e))?;
-        let reply = Reply {
-            status: head.status,
-            headers: head.headers,
-            body,
-        };
-        if reply.status.is_success() { Ok(reply) } else { Err(refusal(&reply)) }
+        self.agent.run(request).map_err(|e| self.unreachable(&e))
     }
 
     fn sign(&self, call: &Call<'_>, url: &Uri) -> Vec<(&'static str, String)> {

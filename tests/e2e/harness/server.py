@@ -114,10 +114,10 @@ class Server:
         finally:
             connection.close()
 
-    def run_to_end(self, *arguments, timeout_s=30):
+    def run_to_end(self, *arguments, timeout_s=30, env=None):
         """Runs the program with this server's settings until it ends by itself."""
         return subprocess.run(
-            [*self._program, *arguments], env=self.environment(), cwd=self.folder,
+            [*self._program, *arguments], env={**self.environment(), **(env or {})}, cwd=self.folder,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s,
         )
 

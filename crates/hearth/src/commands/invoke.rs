@@ -1,5 +1,7 @@
 //! `hearth invoke`: one run of a function through the API; its result on standard output.
 
+mod stream;
+
 use std::io::Read;
 
 use base64::Engine;
@@ -13,10 +15,13 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
 
 pub fn run(args: &Invoke) -> Result<Exit, Failure> {
+    if args.stream {
+        return stream::run(args);
+    }
     let reply = Client::of(&args.target)?.send(Call {
         service: "lambda",
         method: Method::POST,
-        path: path(args),
+        path: path(args, "2015-03-31", "invocations"),
         headers: headers(args),
         body: payload(&args.payload)?,
     })?;
@@ -37,14 +42,18 @@ pub fn run(args: &Invoke) -> Result<Exit, Failure> {
         }))?,
     }
     match reply.header("x-amz-function-error") {
-        Some(kind) => Err(Failure::new(Exit::Failed, format!("the function {} failed ({kind})", args.function))),
+        Some(kind) => Err(failed(args, kind)),
         None => Ok(Exit::Ok),
     }
 }
 
-fn path(args: &Invoke) -> String {
+fn failed(args: &Invoke, kind: &str) -> Failure {
+    Failure::new(Exit::Failed, format!("the function {} failed ({kind})", args.function))
+}
+
+fn path(args: &Invoke, version: &str, action: &str) -> String {
     let qualifier = args.qualifier.as_deref().map(|text| format!("?Qualifier={}", escape(text)));
-    format!("/2015-03-31/functions/{}/invocations{}", escape(&args.function), qualifier.unwrap_or_default())
+    format!("/{version}/functions/{}/{action}{}", escape(&args.function), qualifier.unwrap_or_default())
 }
 
 fn headers(args: &Invoke) -> Vec<(&'static str, String)> {
@@ -75,7 +84,11 @@ fn payload(text: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn log_tail(reply: &Reply) -> Option<String> {
-    let bytes = STANDARD.decode(reply.header("x-amz-log-result")?).ok()?;
+    decoded(reply.header("x-amz-log-result")?)
+}
+
+fn decoded(log: &str) -> Option<String> {
+    let bytes = STANDARD.decode(log).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
