@@ -21,7 +21,7 @@ pub(crate) const TRUNCATED: &str = "Runtime.TruncatedResponse";
 const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 
 /// How long a process that has ended is heard: children of it may hold its connections.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A streamed answer under way.
 struct Stream {

@@ -70,6 +70,7 @@ impl RuntimeApi {
 
     /// Of a process that has ended: what its connections still bring; `None` when none is open.
     pub(crate) async fn last_word(&mut self) -> Option<Said> {
+        self.shared.swept().await;
         let mut connections = self.shared.connections();
         tokio::select! {
             biased;

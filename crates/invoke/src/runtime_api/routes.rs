@@ -1,6 +1,7 @@
 //! The calls a runtime makes.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use rustix::net::{SocketFlags, accept_with};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer};
 use super::state::{Phase, Shared, Turn};
@@ -33,10 +35,19 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Ta
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = tokio::select! {
             () = shared.closed.started() => return,
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept() => accepted.map(|(stream, _)| stream),
+            swept = shared.sweep() => match waiting(&listener) {
+                Some(accepted) => {
+                    // There may be more.
+                    shared.ask_sweep(swept);
+                    accepted
+                }
+                // Dropping `swept` tells so.
+                None => continue,
+            },
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok(stream) => stream,
             Err(error) => {
                 // Out of descriptors, most likely: give others time to return some.
                 tracing::warn!(%error, "runtime api: failed to accept");
@@ -60,6 +71,12 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Ta
             drop((place, counted));
         });
     }
+}
+
+/// A connection that the listener has and its readiness does not show yet.
+fn waiting(listener: &TcpListener) -> Option<io::Result<TcpStream>> {
+    let accepted = accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()?;
+    Some(TcpStream::from_std(std::net::TcpStream::from(accepted)))
 }
 
 async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Infallible> {

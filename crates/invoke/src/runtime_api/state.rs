@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hearth_core::Shutdown;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::Delivery;
 use crate::environment::Said;
@@ -53,6 +53,8 @@ pub(super) enum Refusal {
     RequestId,
 }
 
+pub(super) type Sweep = oneshot::Sender<()>;
+
 /// One process of the environment. Connections of the one before may outlive it by a moment; what
 /// they say is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,9 @@ pub(super) struct Shared {
     pub(super) closed: Shutdown,
     /// How many are open.
     connections: watch::Sender<usize>,
+    /// A wish that the listener has nothing left: the sender is dropped when that is so.
+    sweep: Mutex<Option<Sweep>>,
+    swept: Notify,
     words: mpsc::Sender<(Turn, Said)>,
 }
 
@@ -92,6 +97,8 @@ impl Shared {
             snap_start,
             closed: Shutdown::new(),
             connections: watch::Sender::new(0),
+            sweep: Mutex::new(None),
+            swept: Notify::new(),
             words,
         }
     }
@@ -116,6 +123,29 @@ impl Shared {
     pub(super) fn count(self: &Arc<Self>) -> Counted {
         self.connections.send_modify(|count| *count += 1);
         Counted(Arc::clone(self))
+    }
+
+    /// Waits until every connection that has been made is counted.
+    pub(super) async fn swept(&self) {
+        let (sweep, done) = oneshot::channel();
+        self.ask_sweep(sweep);
+        // Nothing is ever sent: the end is the answer.
+        let _ = done.await;
+    }
+
+    pub(super) fn ask_sweep(&self, sweep: Sweep) {
+        *self.sweep.lock() = Some(sweep);
+        self.swept.notify_one();
+    }
+
+    /// Waits for such a wish.
+    pub(super) async fn sweep(&self) -> Sweep {
+        loop {
+            if let Some(sweep) = self.sweep.lock().take() {
+                return sweep;
+            }
+            self.swept.notified().await;
+        }
     }
 
     pub(super) fn connections(&self) -> watch::Receiver<usize> {
