@@ -238,13 +238,13 @@ pub(crate) fn drop_bounding_capability(number: u32) -> Result<(), Errno> {
 
 /// Gives every signal its default action again and blocks none.
 pub(crate) fn reset_signals() -> Result<(), Errno> {
+    // The kernel's struct sigaction: handler (0 is the default action), flags, restorer, mask.
+    let default = [0u64; 4];
     for signal in 1..=libc::SIGRTMAX() {
-        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
-            continue;
-        }
-        // SAFETY: SIG_DFL installs no code of ours. The numbers that libc keeps for itself are refused, and
-        // they had no handler; so the result does not matter.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: `default` is a struct sigaction of the kernel with a mask of 8 bytes, and installs no code of ours.
+        // Not by the C library, which passes over the signals that it keeps for itself; they too may have been
+        // ignored by whoever started us. Those that cannot be changed are refused, so the result does not matter.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8) };
     }
     nix::sys::signal::SigSet::empty().thread_set_mask().map_err(Errno::from)
 }

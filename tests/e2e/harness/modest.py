@@ -10,13 +10,14 @@ from .server import Server, hearth_binary
 NOBODY = 65534
 
 
-def modest_server(config="", group=None):
+def modest_server(config="", group=None, env=None, before=()):
     """Started as the user `nobody` when the tests run as root; else as whoever runs them. A generator that cleans up.
 
-    group: a cgroup to start in, as a service manager would.
+    group: a cgroup to start in, as a service manager would; env: further variables; before: a command that starts the one
+    it is given.
     """
     folder = Path(tempfile.mkdtemp(prefix="hearth-user-"))
-    command = [shutil.copy(hearth_binary(), folder)]
+    command = [*before, shutil.copy(hearth_binary(), folder)]
     if os.geteuid() == 0:
         folder.chmod(0o755)
         for path in folder.iterdir():
@@ -25,7 +26,7 @@ def modest_server(config="", group=None):
     if group:
         command = ["sh", "-c", f"echo $$ > {group}/cgroup.procs; exec \"$@\"", "sh", *command]
     inner = folder / "server"
-    server = Server(inner, config, env={"HOME": str(inner), "HEARTH_DRAIN_S": "5"}, program=command)
+    server = Server(inner, config, env={"HOME": str(inner), "HEARTH_DRAIN_S": "5", **(env or {})}, program=command)
     if os.geteuid() == 0:
         os.chown(inner, NOBODY, NOBODY)
     server.start()

@@ -64,8 +64,8 @@ def _ask(host, port, headers):
 
 
 def runtime_apis():
-    """On loopback, where others have theirs."""
-    return {f"127.0.0.{last}": _connect(socket.AF_INET, (f"127.0.0.{last}", 9001)) for last in (1, 2, 3)}
+    """Wherever on loopback others may have theirs; 127.0.0.1 is its own."""
+    return {f"127.0.0.{last}": _connect(socket.AF_INET, (f"127.0.0.{last}", 9001)) for last in (2, 3, 4)}
 
 
 def interfaces():
