@@ -6,13 +6,12 @@ Source: fact sheets "Lambda invocation" (section 6) and "Execution-environment c
 import base64
 import hashlib
 import json
-import socket
 import time
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import raw
 from harness.packages import program
+from harness.streams import Answer, Reader
 from harness.waiting import eventually
 
 MIB = 1024 * 1024
@@ -112,35 +111,6 @@ while True:
     run(headers["lambda-runtime-aws-request-id"], json.loads(event))
     sys.stdout.flush()
 '''
-
-
-class Answer:
-    """What came of a streamed invocation, to its end."""
-
-    def __init__(self, function, event, **options):
-        self.response = function.caller.awslambda.invoke_with_response_stream(
-            FunctionName=function.name, Payload=json.dumps(event).encode(), **options)
-        self.request_id = self.response["ResponseMetadata"]["RequestId"]
-        self.chunks, self.complete = [], None
-        for item in self.response["EventStream"]:
-            assert self.complete is None, f"after the end: {item}"
-            if "PayloadChunk" in item:
-                self.chunks.append(item["PayloadChunk"]["Payload"])
-            else:
-                self.complete = item["InvokeComplete"]
-        assert self.complete is not None, "no InvokeComplete came"
-
-    @property
-    def body(self):
-        return b"".join(self.chunks)
-
-    def ok(self):
-        assert self.complete == {}, self.complete
-        return self.body
-
-    def failed(self):
-        assert self.complete["ErrorCode"] == "Unhandled", self.complete
-        return json.loads(self.complete["ErrorDetails"])
 
 
 @pytest.fixture(scope="module")
@@ -297,40 +267,6 @@ def test_a_stream_of_node_that_runs_into_its_timeout(lab):
     answer = Answer(function, {"do": "hang"})
     assert answer.body == b"some" and answer.failed()["errorType"] == "Sandbox.Timedout"
     assert Answer(function, {}).ok() == b'some{"count":1}', "another process"
-
-
-class Reader:
-    """A client that sends its request and reads the answer when it is told to."""
-
-    def __init__(self, function, event):
-        caller, body = function.caller, json.dumps(event).encode()
-        path = f"/2021-11-15/functions/{function.name}/response-streaming-invocations"
-        headers = raw.signed_headers(f"{caller.server.endpoint}{path}", "POST", body, {}, caller.key, caller.secret)
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        self.socket.connect(("127.0.0.1", caller.server.port))
-        lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{caller.server.port}", f"Content-Length: {len(body)}",
-                 *(f"{k}: {v}" for k, v in headers.items()), "", ""]
-        self.socket.sendall("\r\n".join(lines).encode() + body)
-
-    def head(self):
-        self.file = self.socket.makefile("rb", buffering=0)
-        status = self.file.readline()
-        assert b" 200 " in status, status
-        while self.file.readline() != b"\r\n":
-            pass
-
-    def chunked(self):
-        """The whole body."""
-        file, body = self.socket.makefile("rb"), bytearray()
-        while size := int(file.readline(), 16):
-            body += file.read(size)
-            file.readline()
-        return body
-
-    def leave(self):
-        self.file.close()
-        self.socket.close()
 
 
 def test_a_reader_that_stops_stops_the_function_until_its_timeout(lab):

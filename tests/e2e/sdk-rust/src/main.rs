@@ -1,5 +1,5 @@
-//! The story of a function, told with the AWS SDK for Rust: made, called, read, changed, deleted;
-//! and each refusal arrives as the SDK's own typed error.
+//! The story of a function, told with the AWS SDK for Rust: made, called, asked for a stream, read,
+//! changed, deleted; and each refusal arrives as the SDK's own typed error.
 //!
 //! Arguments: endpoint, account, path of the package, runtime, function name. Its handler is
 //! `app.handler`: it returns the event's `n` plus one, and raises when there is none.
@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_lambda as lambda;
 use lambda::primitives::Blob;
-use lambda::types::{Environment, FunctionCode, LastUpdateStatus, LogType, PackageType, Runtime, State};
+use lambda::types::{
+    Environment, FunctionCode, InvokeWithResponseStreamCompleteEvent,
+    InvokeWithResponseStreamResponseEvent as StreamEvent, LastUpdateStatus, LogType, PackageType, Runtime, State,
+};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -41,6 +44,7 @@ async fn main() -> Outcome {
     story.create().await?;
     story.invoke().await?;
     story.fail().await?;
+    story.stream().await?;
     story.read_logs().await?;
     story.change().await?;
     story.refusals().await?;
@@ -126,16 +130,45 @@ impl Story {
         same("the payload names the error", body.is_some_and(|text| text.contains(r#""errorType""#)), true)
     }
 
+    /// The events of streamed answers are the SDK's own types; the error of a function is at their end.
+    async fn stream(&self) -> Outcome {
+        let (chunks, complete) = self.streamed(r#"{"n": 41}"#).await?;
+        same("streamed", chunks.as_slice(), b"42".as_slice())?;
+        same("streamed: error", complete.error_code(), None)?;
+        same("streamed: log", complete.log_result().is_some_and(|tail| !tail.is_empty()), true)?;
+        let (chunks, complete) = self.streamed("{}").await?;
+        same("failed: chunks", chunks.is_empty(), true)?;
+        same("failed: code", complete.error_code(), Some("Unhandled"))?;
+        same("failed: details", complete.error_details().is_some_and(|text| text.contains("KeyError")), true)
+    }
+
+    async fn streamed(&self, event: &str) -> Result<(Vec<u8>, InvokeWithResponseStreamCompleteEvent), Box<dyn Error>> {
+        let call = self.lambda.invoke_with_response_stream().function_name(&self.name).log_type(LogType::Tail);
+        let mut answer = call.payload(Blob::new(event)).send().await?;
+        same("version", answer.executed_version(), Some("$LATEST"))?;
+        let mut chunks = Vec::new();
+        while let Some(event) = answer.event_stream.recv().await? {
+            match event {
+                StreamEvent::PayloadChunk(chunk) => {
+                    chunks.extend_from_slice(chunk.payload().map(AsRef::as_ref).unwrap_or_default());
+                }
+                StreamEvent::InvokeComplete(complete) => return Ok((chunks, complete)),
+                other => return Err(format!("an event that is not known: {other:?}").into()),
+            }
+        }
+        Err("expected InvokeComplete, found the end".into())
+    }
+
     async fn read_logs(&self) -> Outcome {
         let group = format!("/aws/lambda/{}", self.name);
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let found = self.logs.filter_log_events().log_group_name(&group).filter_pattern("REPORT").send().await;
-            if found.is_ok_and(|page| page.events().len() == 2) {
+            if found.is_ok_and(|page| page.events().len() == 4) {
                 break;
             }
             if Instant::now() > deadline {
-                return Err("two REPORT events did not arrive".into());
+                return Err("four REPORT events did not arrive".into());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -146,7 +179,7 @@ impl Story {
         let events = self.logs.get_log_events().log_group_name(&group).log_stream_name(stream).start_from_head(true);
         let messages = events.send().await?;
         let starts = messages.events().iter().filter(|e| e.message().is_some_and(|m| m.starts_with("START "))).count();
-        same("START events", starts, 2)
+        same("START events", starts, 4)
     }
 
     async fn change(&self) -> Outcome {
