@@ -102,7 +102,12 @@ impl Sandbox {
     pub async fn specialise(&self, binds: Vec<Bind>, limits: Limits) -> Result<(), SandboxError> {
         check_late_binds(&binds)?;
         let helper = self.home.helper.upgrade().ok_or_else(|| self.running.ended())?;
-        match helper.specialise(self.home.lease, binds, limits.clone()).await? {
+        let outcome = match helper.specialise(self.home.lease, binds, limits.clone()).await {
+            // It took this sandbox along, whatever the next helper can do.
+            Err(SandboxError::HelperGone(_)) => Specialised::Ended,
+            other => other?,
+        };
+        match outcome {
             Specialised::Done => {}
             Specialised::Ended => return Err(self.running.ended()),
             Specialised::Failed(error) => return Err(error.into()),
