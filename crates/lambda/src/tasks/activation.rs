@@ -238,7 +238,9 @@ impl Making {
     /// `None` when somebody makes it already.
     fn begin(&self, incarnation: &str, number: u64) -> Option<Turn<'_>> {
         let version = (incarnation.to_owned(), number);
-        self.versions.lock().insert(version.clone()).then_some(Turn { making: self, version })
+        // Not as an argument: a turn that is made is given back.
+        let is_new = self.versions.lock().insert(version.clone());
+        if is_new { Some(Turn { making: self, version }) } else { None }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The control plane through its routes, over a store in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod aliases;
 mod availability;
 mod case;
+mod concurrency;
 mod constraints;
 mod faults;
 mod invoke;
@@ -11,6 +13,8 @@ mod lifecycle;
 mod refusals;
 mod restart;
 mod shapes;
+mod snap_start;
+mod versions;
 
 use std::io::Write;
 use std::sync::Arc;
