@@ -6,6 +6,7 @@ Source: fact sheets "Lambda invocation" (sections 2, 3 and 8), "Execution-enviro
 
 import json
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def handler(event, context):
     time.sleep((event or {}).get('sleep', 0))
     return {'id': identity, 'count': count, 'stream': context.log_stream_name}
 """
+
+
+def own(code):
+    """The same code in a package that no other function has."""
+    return f"{code}\n# {uuid.uuid4()}\n"
 
 
 def at_once(function, events):
@@ -104,10 +110,9 @@ def test_deleting_a_function_ends_its_processes(lab, server):
     function = lab.deploy("import os\nmark = 'marked-' + os.environ['AWS_LAMBDA_FUNCTION_NAME']\ndef handler(event, context):\n    pass\n",
                           Environment={"Variables": {"MARK": "delete-me"}})
     function.call()
-    name = f"AWS_LAMBDA_FUNCTION_NAME={function.name}"
-    eventually(lambda: processes.with_environment(name))
+    eventually(lambda: function.processes())
     function.caller.awslambda.delete_function(FunctionName=function.name)
-    eventually(lambda: not processes.with_environment(name), "no process of the deleted function")
+    eventually(lambda: not function.processes(), "no process of the deleted function")
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +157,10 @@ def test_retries_of_the_client_ride_out_a_throttle(small, lab_on):
 
 def test_idle_environments_are_removed(small, lab_on):
     lab = lab_on(small)
-    function = lab.deploy(COUNTER)
+    function = lab.deploy(own(COUNTER))
     first = function.call()
-    name = f"AWS_LAMBDA_FUNCTION_NAME={function.name}"
-    assert eventually(lambda: processes.with_environment(name))
-    eventually(lambda: not processes.with_environment(name), "no process of the idle function", 15)
+    assert eventually(lambda: function.processes())
+    eventually(lambda: not function.processes(), "no process of the idle function", 15)
     second = function.call()
     assert second["id"] != first["id"] and second["count"] == 1, "and it starts anew"
     lab.clear()
@@ -180,8 +184,7 @@ def handler(event, context):
 """)
     first = function.call({"sleep": 0.3})
     assert first["after"] - first["before"] > 20, "it counts while the handler runs"
-    name = f"AWS_LAMBDA_FUNCTION_NAME={function.name}"
-    pids = processes.with_environment(name)
+    pids = function.processes()
     assert pids
 
     def frozen():
@@ -258,10 +261,10 @@ def test_many_functions_many_calls(lab):
 def test_no_environment_is_left_behind(lab, server):
     """After all functions are gone, no cgroup of theirs is left but the pool's."""
     assert Path("/proc").is_dir()
-    function = lab.deploy(COUNTER)
+    function = lab.deploy(own(COUNTER))
     at_once(function, [{"sleep": 0.2}] * 3)
-    name = f"AWS_LAMBDA_FUNCTION_NAME={function.name}"
-    pids = processes.with_environment(name)
+    pids = function.processes()
+    assert len(pids) == 3
     groups = {processes.cgroup_folder(pid) for pid in pids} - {None}
     lab.clear()
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "no process is left")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import processes, raw
+from harness import raw
 from harness.functions import PYTHON, unique
 from harness.packages import distribution_files, program, zip_of
 from harness.server import Server
@@ -131,7 +131,7 @@ def test_deleting_while_it_runs(lab):
         function.caller.awslambda.delete_function(FunctionName=function.name)
         assert running.result().ok() == "done", "what was begun is finished"
     assert code_of(function.invoke) == "ResourceNotFoundException"
-    eventually(lambda: not processes.with_environment(f"AWS_LAMBDA_FUNCTION_NAME={function.name}"), "no process is left")
+    eventually(lambda: not function.processes(), "no process is left")
 
 
 def test_large_bodies_at_once(lab):

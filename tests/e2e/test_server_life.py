@@ -63,7 +63,7 @@ def test_running_invocations_are_finished_before_the_end(make_server, lab_on):
     function = lab_on(server).deploy("import time\nprint('up')\ndef handler(event, context):\n    print('begun')\n    time.sleep(1.5)\n    return 'finished'\n")
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(function.call)
-        eventually(lambda: processes.with_environment(f"AWS_LAMBDA_FUNCTION_NAME={function.name}"))
+        eventually(lambda: function.processes())
         eventually(lambda: any("begun" in m for m in function.messages()) or running.done())
         server.process.send_signal(signal.SIGTERM)
         assert running.result() == "finished"

@@ -10,6 +10,7 @@ import uuid
 
 from botocore.exceptions import ClientError
 
+from . import processes
 from .packages import zip_of
 from .waiting import eventually
 
@@ -72,6 +73,10 @@ class Function:
     @property
     def group(self):
         return f"/aws/lambda/{self.name}"
+
+    def processes(self):
+        """Pids of what runs it now. Its first package must be no other function's."""
+        return processes.with_code(self.created["CodeSha256"])
 
     def configuration(self):
         return self.caller.awslambda.get_function_configuration(FunctionName=self.name)

@@ -1,5 +1,6 @@
 """What the host sees of sandboxes: processes, cgroups, mounts."""
 
+import base64
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -13,6 +14,28 @@ def with_environment(assignment):
     """Pids of the processes whose environment has `NAME=value`."""
     wanted = assignment.encode()
     return [pid for pid in all_pids() if wanted in _read(f"/proc/{pid}/environ").split(b"\0")]
+
+
+def with_code(sha256):
+    """Pids of the processes for which a package is mounted as their code; its hash as the API tells it.
+
+    Not by their variables: a parked interpreter has those of its start for ever.
+    """
+    name = base64.b64decode(sha256).hex().encode()
+
+    def has_it(pid):
+        lines = _read(f"/proc/{pid}/mountinfo").splitlines()
+        return any(b" /var/task " in line and name in line for line in lines)
+
+    # The first process of a sandbox sees the same mounts; it is Hearth's.
+    return [pid for pid in all_pids() if has_it(pid) and not _is_first(pid)]
+
+
+def _is_first(pid):
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        if line.startswith(b"NSpid:"):
+            return line.split()[-1] == b"1"
+    return False
 
 
 def descendants(pid):
