@@ -28,6 +28,9 @@ pub enum TaskKind {
     Reconciler,
     /// Writes batches (logs, metrics). Gets the drain time to flush.
     Writer,
+    /// Serves the processes inside one execution environment. Ends with that, which needs it to
+    /// the last: it is neither dropped nor waited for.
+    EnvironmentApi,
 }
 
 impl TaskKind {
@@ -36,8 +39,14 @@ impl TaskKind {
     pub const fn is_awaited(self) -> bool {
         match self {
             Self::Connection | Self::Environment | Self::Activation | Self::Writer => true,
-            Self::Listener | Self::Reconciler => false,
+            Self::Listener | Self::Reconciler | Self::EnvironmentApi => false,
         }
+    }
+
+    /// True for work that shutdown drops at once.
+    #[must_use]
+    pub const fn is_dropped(self) -> bool {
+        matches!(self, Self::Listener | Self::Reconciler)
     }
 }
 
@@ -64,6 +73,9 @@ impl Tasks {
         tracing::trace!(?kind, owner, "task starts");
         if kind.is_awaited() {
             return tokio::spawn(self.awaited.track_future(work));
+        }
+        if !kind.is_dropped() {
+            return tokio::spawn(work);
         }
         let stop = self.dropped.clone();
         tokio::spawn(async move {
@@ -102,6 +114,19 @@ mod tests {
         });
         assert!(tasks.drain(Duration::from_secs(2)).await);
         assert!(done.is_finished());
+    }
+
+    /// A function that was at work when the server was told to stop could not answer any more.
+    #[tokio::test(start_paused = true)]
+    async fn what_serves_an_environment_outlives_the_drains_beginning() {
+        let tasks = Tasks::new();
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        tasks.spawn(TaskKind::EnvironmentApi, "test", async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let _ = tx.send(());
+        });
+        assert!(tasks.drain(Duration::ZERO).await);
+        assert!(rx.await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@
 mod concurrency;
 mod demand;
 mod environment;
+mod extensions;
 mod parking;
 mod payload;
 mod pool;
@@ -20,6 +21,7 @@ mod report;
 mod runtime_api;
 mod service;
 mod streaming;
+mod telemetry;
 mod trace;
 
 pub use service::{DataPlane, Limits, Options};

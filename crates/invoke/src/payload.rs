@@ -86,7 +86,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The words of Go's `syscall.Signal`, which AWS's daemon prints.
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     match signal {
         1 => "hangup",
         2 => "interrupt",

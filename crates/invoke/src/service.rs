@@ -34,6 +34,12 @@ pub struct Limits {
     pub freeze_linger: Duration,
     /// An environment unused for so long is ended.
     pub idle_reclaim: Duration,
+    /// An environment older than this takes no further invocation. 11 hours at the most: its
+    /// credentials live for 12.
+    pub environment_max_age: Duration,
+    /// So many invocations in a row that the platform had to end (by a crash, a timeout, for want
+    /// of memory, or by an extension), and the environment takes no further one. From 1.
+    pub environment_max_errors: u32,
     /// Interpreters of a kind that are kept up for cold starts, at the most.
     pub parked: u32,
     /// Whether processor time is limited in proportion to memory, also on an idle host.
@@ -47,6 +53,8 @@ impl Default for Limits {
             init_timeout: Duration::from_secs(10),
             freeze_linger: Duration::from_millis(20),
             idle_reclaim: Duration::from_secs(600),
+            environment_max_age: Duration::from_secs(11 * 60 * 60),
+            environment_max_errors: 10,
             parked: 8,
             cpu_quota: true,
         }

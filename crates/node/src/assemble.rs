@@ -247,6 +247,8 @@ fn invoke_limits(config: &Config) -> hearth_invoke::Limits {
         account_concurrency: config.concurrency.value.narrow(),
         freeze_linger: Duration::from_millis(config.environments_linger_ms.value.0),
         idle_reclaim: Duration::from_secs(config.environments_idle_s.value.0),
+        environment_max_age: Duration::from_secs(config.environments_max_age_s.value.0),
+        environment_max_errors: config.environments_max_errors.value.narrow(),
         parked: config.environments_parked.value.narrow(),
         cpu_quota: config.environments_cpu.value == CpuLimit::Quota,
         ..hearth_invoke::Limits::default()

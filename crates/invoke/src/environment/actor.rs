@@ -13,22 +13,24 @@ use hearth_sandbox::Exit;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
+use super::crew::Crew;
 use super::journal::Journal;
 use super::launch::Launch;
 use super::link::Said;
 use super::open::start;
 use super::process::Runtime;
+use crate::extensions::ShutdownReason;
 use crate::payload::PlatformError;
 use crate::pool::{Handle, Job, Next, Order, Pool};
-use crate::report::{InitializationType, Phase, Reporter, Status};
+use crate::report::{Entry, InitializationType, Phase, Status};
 use crate::service::Plane;
 
 /// Lifetime of the credentials in an environment's variables. Its processes cannot be given new
 /// ones, so this is also how long an environment may live.
 const CREDENTIALS_LIFETIME_S: u32 = 12 * 60 * 60;
 
-/// An environment that is older takes no further job.
-const AGE_MAX: Duration = Duration::from_secs(11 * 60 * 60);
+/// What is left of their lifetime then is for a last invocation.
+const CREDENTIALS_AGE_MAX: Duration = Duration::from_secs(11 * 60 * 60);
 
 /// Far enough to mean never, near enough for the timer wheel.
 pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -39,8 +41,8 @@ pub(super) struct Environment {
     pub(super) spec: Arc<FunctionSpec>,
     pub(super) launch: Launch,
     pub(super) runtime: Runtime,
+    pub(super) crew: Crew,
     pub(super) journal: Journal,
-    pub(super) reporter: Reporter,
     pub(super) handle: Handle,
     pub(super) inbox: mpsc::Receiver<Order>,
     pub(super) timer: Pin<Box<Sleep>>,
@@ -56,6 +58,10 @@ pub(super) struct Environment {
     pub(super) born: Instant,
     /// Jobs so far.
     pub(super) runs: u64,
+    /// Jobs in a row that the platform had to end.
+    pub(super) errors: u32,
+    /// It [went down](Environment::go_down) among extensions, which have yet to be told.
+    pub(super) downfall: Option<ShutdownReason>,
 }
 
 /// What happened to an environment.
@@ -63,6 +69,8 @@ pub(super) struct Environment {
 pub(super) enum Event {
     Said(Said),
     Exited(Exit),
+    /// An extension did something, or its process ended.
+    Extensions,
     /// There is output to drain.
     Printed,
     Appended,
@@ -101,14 +109,20 @@ impl Environment {
     /// The last lines. Dropping the sandbox then ends every process in it and clears it away in
     /// the background.
     pub(super) async fn end(&mut self) {
-        self.runtime.output.drain_to_the_end(&mut self.journal);
+        self.part().await;
+        self.drain_output_to_the_end();
         self.journal.finish().await;
     }
 
     /// The init of a start, with its own limit. A failure here is not the caller's yet: the first
     /// invocation tries again.
     pub(super) async fn first_init(&mut self, limit: Duration) -> Option<InitFailure> {
-        let failure = self.init(Instant::now() + limit).await.err();
+        let limit = Instant::now() + limit;
+        let initialised = match self.muster(limit).await {
+            Ok(()) => self.init(limit).await,
+            failed => failed,
+        };
+        let failure = initialised.err();
         let took = self.born.elapsed();
         let status = failure.as_ref().map_or(Status::Success, InitFailure::status);
         let phase = match self.launch.initialization {
@@ -121,6 +135,7 @@ impl Environment {
             InitializationType::ProvisionedConcurrency => Phase::Init,
         };
         self.note_init(took, phase, &status);
+        self.finish_down().await;
         self.journal.flush().await;
         failure
     }
@@ -128,8 +143,8 @@ impl Environment {
     /// The lines about an init that ended.
     pub(super) fn note_init(&mut self, took: Duration, phase: Phase, status: &Status) {
         let now = self.plane.clock.now_ms();
-        self.journal.note(now, self.reporter.init_runtime_done(now, phase, status));
-        self.journal.note(now, self.reporter.init_report(now, took, phase, status));
+        self.journal.tell(now, &Entry::InitRuntimeDone { phase, status });
+        self.journal.tell(now, &Entry::InitReport { took, phase, status });
     }
 
     /// Waits until the runtime asks for its first event.
@@ -138,12 +153,13 @@ impl Environment {
             match self.event(limit, false).await {
                 Event::Said(Said::Ready) => {
                     self.ready = true;
+                    self.attend(limit).await?;
                     self.limit_cpu(true);
                     return Ok(());
                 }
                 Event::Said(Said::RestoreReady) => {
                     self.at_restore = true;
-                    return Ok(());
+                    return self.attend(limit).await;
                 }
                 Event::Said(Said::InitError { error_type, body }) => {
                     self.settle_output().await;
@@ -152,12 +168,13 @@ impl Environment {
                 }
                 Event::Said(_) | Event::Appended => {}
                 Event::Printed => self.take_output().await,
+                Event::Extensions => self.check_extensions().await?,
                 Event::Exited(exit) => {
                     self.go_down();
                     return Err(InitFailure::Platform(PlatformError::exited(&exit)));
                 }
                 Event::Time => {
-                    self.go_down();
+                    self.go_down_for(ShutdownReason::Timeout);
                     return Err(InitFailure::Timeout);
                 }
                 Event::Order(_) => {}
@@ -183,8 +200,11 @@ impl Environment {
                 }
                 Event::Said(_) | Event::Appended => {}
                 Event::Printed => self.take_output().await,
-                Event::Exited(_) => {
+                // Nobody's invocation failed, so nobody is told; the next one starts anew.
+                Event::Extensions if self.mishap().await.is_none() => {}
+                Event::Exited(_) | Event::Extensions => {
                     self.go_down();
+                    self.finish_down().await;
                     // One that is kept initialised is replaced, not mended at the next job.
                     if self.handle.provisioned && self.pool.withdraw(self.handle.id) {
                         return None;
@@ -206,14 +226,20 @@ impl Environment {
 
     /// When nobody has asked for it by then, it ends.
     fn reclaim_at(&self) -> Instant {
-        let oldest = self.born + AGE_MAX;
+        let oldest = self.born + self.age_max();
         if self.handle.provisioned { oldest } else { oldest.min(Instant::now() + self.plane.limits.idle_reclaim) }
+    }
+
+    /// An environment that is older takes no further job.
+    fn age_max(&self) -> Duration {
+        self.plane.limits.environment_max_age.min(CREDENTIALS_AGE_MAX)
     }
 
     /// Tells the pool that this environment is free.
     pub(super) fn offer(&mut self) -> Next {
         let lost = self.handle.provisioned && !self.runtime.up;
-        if lost || self.born.elapsed() > AGE_MAX {
+        let faulty = self.errors >= self.plane.limits.environment_max_errors;
+        if lost || faulty || self.born.elapsed() > self.age_max() {
             // Older than any generation: the pool retires it.
             self.handle.generation = 0;
         }
@@ -235,11 +261,19 @@ impl Environment {
         if self.timer.deadline() != until {
             self.timer.as_mut().reset(until);
         }
-        let Runtime { sandbox, link, output, up } = &mut self.runtime;
+        let Runtime {
+            sandbox,
+            link,
+            output,
+            up,
+            services,
+            ..
+        } = &mut self.runtime;
         let (has_room, is_appending, up) = (self.journal.has_room(), self.journal.is_appending(), *up);
-        tokio::select! {
+        let crew = &self.crew;
+        let (place, exit) = tokio::select! {
             biased;
-            said = link.listen(), if words && up && !self.frozen => match said {
+            said = link.listen(), if words && up && !self.frozen => return match said {
                 // The process hangs up before it ends: the end is what counts.
                 Said::Closed => match tokio::time::timeout_at(until, sandbox.wait()).await {
                     Ok(exit) => Event::Exited(exit),
@@ -248,18 +282,38 @@ impl Environment {
                 },
                 said => Event::Said(said),
             },
-            Some(order) = self.inbox.recv(), if orders => Event::Order(order),
-            () = output.readable(), if has_room => Event::Printed,
-            exit = sandbox.wait(), if words && up => Event::Exited(exit),
-            () = self.journal.appended(), if is_appending => Event::Appended,
-            () = self.timer.as_mut() => Event::Time,
-        }
+            Some(order) = self.inbox.recv(), if orders => return Event::Order(order),
+            () = output.readable(), if has_room => return Event::Printed,
+            () = crew.readable(), if has_room && crew.has_members() => return Event::Printed,
+            exit = sandbox.wait(), if words && up => return Event::Exited(exit),
+            ended = crew.ended(), if crew.has_members() => ended,
+            () = services.extensions.changed(), if crew.is_heard() => return Event::Extensions,
+            () = self.journal.appended(), if is_appending => return Event::Appended,
+            () = self.timer.as_mut() => return Event::Time,
+        };
+        self.crew.bury(place, &exit, self.plane.clock.now_ms(), &mut self.journal);
+        Event::Extensions
     }
 
     /// Moves what was printed to the sink.
     pub(super) async fn take_output(&mut self) {
-        self.runtime.output.drain(&mut self.journal);
+        self.drain_output();
         self.journal.flush().await;
+    }
+
+    pub(super) fn drain_output(&mut self) {
+        self.runtime.output.drain(&mut self.journal);
+        if self.crew.has_members() {
+            self.crew.drain(self.plane.clock.now_ms(), &mut self.journal, false);
+        }
+    }
+
+    /// Unfinished lines end here.
+    pub(super) fn drain_output_to_the_end(&mut self) {
+        self.runtime.output.drain_to_the_end(&mut self.journal);
+        if self.crew.has_members() {
+            self.crew.drain(self.plane.clock.now_ms(), &mut self.journal, true);
+        }
     }
 
     /// The process is about to end by itself: its last words come before its end. `None` when it
@@ -282,15 +336,31 @@ impl Environment {
         None
     }
 
-    /// No process any more; the sandbox stays.
+    /// No runtime any more; the sandbox stays.
     pub(super) fn go_down(&mut self) {
+        self.go_down_for(ShutdownReason::Failure);
+    }
+
+    /// [`Environment::go_down`]. Extensions are told why, and given time, by
+    /// [`Environment::finish_down`], which must follow; without them the processes are killed here.
+    pub(super) fn go_down_for(&mut self, reason: ShutdownReason) {
+        self.ready = false;
+        self.at_restore = false;
+        if self.crew.is_present() {
+            self.runtime.up = false;
+            self.downfall.get_or_insert(reason);
+            return;
+        }
+        self.kill();
+        self.runtime.output.close(&mut self.journal);
+        self.frozen = false;
+    }
+
+    /// Ends every process.
+    pub(super) fn kill(&mut self) {
         // Ending takes processor time too: a thousand processes with a small share would take many seconds for it.
         self.limit_cpu(false);
         self.runtime.kill();
-        self.runtime.output.close(&mut self.journal);
-        self.ready = false;
-        self.at_restore = false;
-        self.frozen = false;
     }
 
     /// Holds the runtime to its share of the processors, or lets it go while it initialises.
@@ -306,7 +376,10 @@ impl Environment {
             return;
         }
         match self.runtime.sandbox.freeze() {
-            Ok(()) => self.frozen = true,
+            Ok(()) => {
+                self.frozen = true;
+                self.runtime.services.telemetry.set_thawed(false);
+            }
             Err(error) => tracing::debug!(%error, "an idle environment goes on unfrozen"),
         }
         self.take_output().await;
@@ -320,6 +393,7 @@ impl Environment {
             tracing::warn!(%error, "failed to thaw: the environment starts anew");
             self.go_down();
         }
+        self.runtime.services.telemetry.set_thawed(true);
     }
 }
 

@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::actor::{Environment, Event, InitFailure, NEVER, issue};
-use super::open::{hold_snapshots, new_id, open_journal, runtime_name, stream_name};
+use super::open::{hold_snapshots, new_id, runtime_name, stream_name, stream_of};
 use super::run::End;
 use crate::payload::PlatformError;
 use crate::pool::Order;
-use crate::report::Status;
+use crate::report::{Entry, Status};
 
 /// An init ahead of demand may take this long, or as long as the function's timeout if that is
 /// longer. Source: fact sheet "Lambda execution-environment contract", section 6.
@@ -87,8 +87,10 @@ impl Environment {
                 // Jobs go to environments that have offered themselves.
                 Event::Order(Order::Run(_)) | Event::Said(_) | Event::Appended | Event::Time => {}
                 Event::Printed => self.take_output().await,
-                Event::Exited(_) => {
+                Event::Extensions if self.mishap().await.is_none() => {}
+                Event::Exited(_) | Event::Extensions => {
                     self.go_down();
+                    self.finish_down().await;
                     if self.pool.withdraw_snapshot(self.handle.id) {
                         return false;
                     }
@@ -122,17 +124,20 @@ impl Environment {
     pub(super) async fn restore(&mut self) -> Result<(), InitFailure> {
         let began = Instant::now();
         self.begin_stream().await;
-        let now = self.plane.clock.now_ms();
-        let name = runtime_name(&self.launch);
-        let (function, version) = (self.spec.name.as_str(), self.spec.version);
-        self.journal.note(now, self.reporter.restore_start(now, function, version, &name));
+        let start = Entry::RestoreStart {
+            function: self.spec.name.as_str(),
+            version: self.spec.version,
+            runtime: &runtime_name(&self.launch),
+            memory_size_mib: self.spec.memory.0,
+        };
+        self.journal.tell(self.plane.clock.now_ms(), &start);
         let restored = self.run_on(began + RESTORE).await;
         let took = began.elapsed();
         self.restore_took = restored.is_ok().then_some(took);
         let status = restored.as_ref().err().map_or(Status::Success, InitFailure::status);
         let now = self.plane.clock.now_ms();
-        self.journal.note(now, self.reporter.restore_runtime_done(now, &status));
-        self.journal.note(now, self.reporter.restore_report(now, took, &status));
+        self.journal.tell(now, &Entry::RestoreRuntimeDone { status: &status });
+        self.journal.tell(now, &Entry::RestoreReport { took, status: &status });
         restored
     }
 
@@ -155,10 +160,10 @@ impl Environment {
 
     /// What was printed from now on belongs to a stream of its own, as each environment's does.
     async fn begin_stream(&mut self) {
-        self.runtime.output.drain_to_the_end(&mut self.journal);
+        self.drain_output_to_the_end();
         self.journal.finish().await;
         self.launch.log_stream = stream_name(&self.plane, &self.spec, &new_id(&self.plane));
-        self.journal = open_journal(&self.plane, &self.spec, &self.launch.log_stream);
+        self.journal.turn_to(stream_of(&self.launch));
     }
 
     fn restore_end(&self, failure: InitFailure, id: &str) -> End {

@@ -10,6 +10,7 @@ use super::actor::{Environment, Event};
 use super::link::Said;
 use super::run::{End, FLUSH_EVERY};
 use crate::RESPONSE_BYTES_MAX;
+use crate::extensions::ShutdownReason;
 use crate::payload::{PlatformError, response_too_large};
 use crate::pool::Job;
 use crate::report::Response;
@@ -63,10 +64,16 @@ impl Environment {
                 }
                 Event::Order(_) | Event::Appended => {}
                 Event::Printed => {
-                    self.runtime.output.drain(&mut self.journal);
+                    self.drain_output();
                     flush_at = flush_at.or_else(|| Some(Instant::now() + FLUSH_EVERY));
                     if !self.journal.has_room() {
                         self.journal.flush().await;
+                    }
+                }
+                Event::Extensions => {
+                    if let Some(error) = self.mishap().await {
+                        self.go_down();
+                        return End::platform(error, &job.invocation.request_id);
                     }
                 }
                 Event::Exited(exit) => return self.end_of_process(&exit, job, stream).await,
@@ -75,7 +82,7 @@ impl Environment {
                     flush_at = None;
                 }
                 Event::Time => {
-                    self.go_down();
+                    self.go_down_for(ShutdownReason::Timeout);
                     return End::platform(PlatformError::timed_out(self.spec.timeout.0), &job.invocation.request_id);
                 }
             }

@@ -29,7 +29,7 @@ pub(crate) struct Base {
 
 impl Base {
     /// A sandbox without a function in it.
-    pub(super) fn sandbox(&self, id: String, limits: Limits, tmp_bytes: u64, process: Process) -> SandboxSpec {
+    pub(super) fn sandbox(&self, id: String, limits: Limits, tmp_bytes: u64, process: Option<Process>) -> SandboxSpec {
         SandboxSpec {
             id,
             hostname: "sandbox".to_owned(),
@@ -41,7 +41,7 @@ impl Base {
             tmp_bytes,
             limits,
             listen: Some(RUNTIME_API_PORT),
-            process: Some(process),
+            process,
         }
     }
 

@@ -37,8 +37,8 @@ impl Launch {
         self.initialization == InitializationType::SnapStart
     }
 
-    /// The sandbox with its first process.
-    pub(super) fn sandbox(&self, id: String, process: Process) -> SandboxSpec {
+    /// The sandbox, with its first process if there is one yet.
+    pub(super) fn sandbox(&self, id: String, process: Option<Process>) -> SandboxSpec {
         let mut sandbox = self.base.sandbox(id, self.limits(), self.spec.storage.bytes(), process);
         sandbox.binds.extend(self.binds());
         sandbox
@@ -144,7 +144,7 @@ impl Launch {
     }
 
     /// Where the layers lie on the host.
-    fn layers(&self) -> Option<&Path> {
+    pub(super) fn layers(&self) -> Option<&Path> {
         self.spec.layers.as_ref().map(|layers| layers.path())
     }
 

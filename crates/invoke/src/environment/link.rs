@@ -87,6 +87,14 @@ impl Link {
         Ok((Self::Channel(Box::new(link)), theirs.into()))
     }
 
+    /// The HTTP side, where there is one.
+    pub(super) fn http(&self) -> Option<&RuntimeApi> {
+        match self {
+            Self::Http(api) => Some(api),
+            Self::Channel(_) => None,
+        }
+    }
+
     /// Waits for the runtime's next word. Cancel-safe.
     pub(super) async fn listen(&mut self) -> Said {
         match self {

@@ -8,13 +8,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::actor::{Environment, NEVER, issue};
+use super::crew::Crew;
 use super::journal::Journal;
 use super::launch::Launch;
 use super::process::{Runtime, StartError};
 use crate::parking::LotKey;
 use crate::payload::PlatformError;
 use crate::pool::{Handle, Order, Pool};
-use crate::report::{InitializationType, Reporter, RuntimeName};
+use crate::report::{Entry, InitializationType, Phase, Reporter, RuntimeName};
+use crate::runtime_api::Services;
 use crate::service::Plane;
 
 /// What an API reports of provisioned environments whose init fails.
@@ -124,7 +126,6 @@ pub(super) enum Unmade {
 pub(super) struct Unstartable {
     spec: Arc<FunctionSpec>,
     journal: Journal,
-    reporter: Reporter,
     error: PlatformError,
 }
 
@@ -142,7 +143,7 @@ impl Unmade {
             // The job gets a function error, with its log lines.
             Self::Unstartable(mut it) => {
                 if let Some(job) = pool.give_up_start() {
-                    super::run::report_unstartable(plane, &it.spec, &mut it.journal, &it.reporter, job, &it.error);
+                    super::run::report_unstartable(plane, &it.spec, &mut it.journal, job, &it.error);
                 }
                 it.journal.finish().await;
             }
@@ -187,23 +188,21 @@ impl Environment {
             initialization,
             spec: Arc::clone(&spec),
         };
-        let mut journal = open_journal(plane, &spec, &launch.log_stream);
-        let reporter = Reporter::new(&spec.logging, launch.initialization);
-        let now = plane.clock.now_ms();
-        let name = runtime_name(&launch);
-        journal.note(now, reporter.init_start(now, spec.name.as_str(), spec.version, &name));
+        let services = Services::new(plane);
+        let mut crew = Crew::of(&launch, &services).map_err(|error| Unmade::Refused(InvokeError::Sandbox(error)))?;
+        let mut journal = open_journal(plane, &launch, &services);
+        crew.begin();
+        journal.tell(plane.clock.now_ms(), &init_start(&launch, initialization.phase(), &runtime_name(&launch)));
         let credentials = issue(plane, &spec);
-        let created = runtime_for(plane, &launch, &id, &credentials).await;
+        let created = match crew.excess() {
+            Some(error) => Err(StartError::Function(error)),
+            None => runtime_for(plane, &launch, &id, &credentials, &services, crew.goes_first()).await,
+        };
         let runtime = match created {
             Ok(runtime) => runtime,
             Err(StartError::Host(cause)) => return Err(Unmade::Refused(InvokeError::Sandbox(cause))),
             Err(StartError::Function(error)) => {
-                return Err(Unmade::Unstartable(Box::new(Unstartable {
-                    spec,
-                    journal,
-                    reporter,
-                    error,
-                })));
+                return Err(Unmade::Unstartable(Box::new(Unstartable { spec, journal, error })));
             }
         };
         let (inbox_tx, inbox) = mpsc::channel(2);
@@ -219,8 +218,8 @@ impl Environment {
             spec,
             launch,
             runtime,
+            crew,
             journal,
-            reporter,
             inbox,
             timer: Box::pin(tokio::time::sleep(NEVER)),
             ready: false,
@@ -229,6 +228,8 @@ impl Environment {
             init_took: None,
             restore_took: None,
             runs: 0,
+            errors: 0,
+            downfall: None,
             born,
         })
     }
@@ -240,17 +241,20 @@ async fn runtime_for(
     launch: &Launch,
     id: &str,
     credentials: &Credentials,
+    services: &Services,
+    held: bool,
 ) -> Result<Runtime, StartError> {
     let lot = LotKey::of(&launch.spec, &launch.base);
     if let Some(parked) = lot.and_then(|lot| plane.parking.take(&lot, &launch.base)) {
-        match parked.specialise(launch, &launch.environment(credentials)).await {
+        let variables = launch.environment(credentials);
+        match parked.specialise(launch, variables, plane, services, held).await {
             Ok(runtime) => return Ok(runtime),
             Err(cause) => {
                 tracing::warn!(function = %launch.spec.name, %cause, "a parked environment could not be used");
             }
         }
     }
-    Runtime::create(launch, id, &plane.workshop.sandboxes, credentials, &plane.tasks, &plane.clock).await
+    Runtime::create(launch, id, plane, credentials, services, held).await
 }
 
 /// 32 hexadecimal digits: the sandbox's name, and the end of its log stream's.
@@ -258,14 +262,29 @@ pub(super) fn new_id(plane: &Plane) -> String {
     format!("{:032x}", u128::from_le_bytes(plane.random.bytes()))
 }
 
-pub(super) fn open_journal(plane: &Plane, spec: &FunctionSpec, stream: &str) -> Journal {
-    let stream = LogStreamId {
+fn open_journal(plane: &Plane, launch: &Launch, services: &Services) -> Journal {
+    let reporter = Reporter::new(&launch.spec.logging, launch.initialization);
+    Journal::new(Arc::clone(&plane.sink), stream_of(launch), reporter, Arc::clone(&services.telemetry))
+}
+
+pub(super) fn stream_of(launch: &Launch) -> Arc<LogStreamId> {
+    let spec = &launch.spec;
+    Arc::new(LogStreamId {
         account: spec.account.clone(),
         region: spec.region.clone(),
         group: spec.logging.group.clone(),
-        stream: stream.to_owned(),
-    };
-    Journal::new(Arc::clone(&plane.sink), Arc::new(stream))
+        stream: launch.log_stream.clone(),
+    })
+}
+
+pub(super) fn init_start<'a>(launch: &'a Launch, phase: Phase, runtime: &'a RuntimeName) -> Entry<'a> {
+    Entry::InitStart {
+        phase,
+        function: launch.spec.name.as_str(),
+        version: launch.spec.version,
+        runtime,
+        memory_size_mib: launch.spec.memory.0,
+    }
 }
 
 pub(super) fn runtime_name(launch: &Launch) -> RuntimeName {

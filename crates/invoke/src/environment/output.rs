@@ -10,19 +10,16 @@ use hearth_runtimes::telemetry;
 use serde::Deserialize;
 use tokio::net::unix::pipe;
 
-use super::journal::Journal;
-
-/// A longer line is cut into events of this size.
-const LINE_BYTES_MAX: usize = 256 * 1024;
+use super::journal::{Journal, Source};
+use super::lines::{LINE_BYTES_MAX, Lines, read_some, readable};
 
 /// What one drain reads at the most: a background thread may never stop printing.
 const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 
 /// The reading ends of a runtime process's output.
 pub(super) struct Output {
-    lines: Option<pipe::Receiver>,
+    lines: Lines,
     frames: Option<pipe::Receiver>,
-    line: Vec<u8>,
     decoder: telemetry::Decoder,
     buffer: Box<[u8]>,
     /// JSON lines below this level are left out.
@@ -40,18 +37,16 @@ pub(super) struct Writers {
 impl Output {
     /// Makes the pipes.
     pub(super) fn open(logging: &Logging, clock: Clock) -> io::Result<(Self, Writers)> {
-        let (lines_tx, lines) = pipe::pipe()?;
+        let (lines, stdout) = Lines::open()?;
         let (frames_tx, frames) = pipe::pipe()?;
-        let stdout = lines_tx.into_blocking_fd()?;
         let writers = Writers {
             stderr: stdout.try_clone()?,
             stdout,
             telemetry: frames_tx.into_blocking_fd()?,
         };
         let output = Self {
-            lines: Some(lines),
+            lines,
             frames: Some(frames),
-            line: Vec::new(),
             decoder: telemetry::Decoder::new(LINE_BYTES_MAX),
             buffer: vec![0; 16 * 1024].into(),
             threshold: threshold(logging),
@@ -68,7 +63,7 @@ impl Output {
     /// Waits until something was printed (or a pipe closed). Never ends once both are closed.
     pub(super) async fn readable(&self) {
         tokio::select! {
-            () = readable(self.lines.as_ref()) => {}
+            () = self.lines.readable() => {}
             () = readable(self.frames.as_ref()) => {}
         }
     }
@@ -92,37 +87,20 @@ impl Output {
         while let Some(frame) = self.decoder.unfinished() {
             self.push_frame(&frame, journal);
         }
-        if !self.line.is_empty() {
-            let line = std::mem::take(&mut self.line);
-            self.push_line(&line, journal);
-        }
+        let (threshold, clock) = (self.threshold, &self.clock);
+        self.lines.finish(|line| push_line(&line, threshold, clock, journal));
     }
 
     /// The process is gone, or soon will be.
     pub(super) fn close(&mut self, journal: &mut Journal) {
         self.drain_to_the_end(journal);
-        self.lines = None;
+        self.lines.close();
         self.frames = None;
     }
 
     fn read_lines(&mut self, journal: &mut Journal) -> usize {
-        let Some(n) = read_some(&mut self.lines, &mut self.buffer) else {
-            return 0;
-        };
-        let mut rest = 0;
-        for end in memchr::memchr_iter(b'\n', &self.buffer[..n]) {
-            self.line.extend_from_slice(&self.buffer[rest..=end]);
-            rest = end + 1;
-            let line = std::mem::take(&mut self.line);
-            push_line(&line, self.threshold, &self.clock, journal);
-        }
-        self.line.extend_from_slice(&self.buffer[rest..n]);
-        while self.line.len() >= LINE_BYTES_MAX {
-            let tail = self.line.split_off(LINE_BYTES_MAX);
-            let line = std::mem::replace(&mut self.line, tail);
-            self.push_line(&line, journal);
-        }
-        n
+        let (threshold, clock) = (self.threshold, &self.clock);
+        self.lines.read(&mut self.buffer, |line| push_line(&line, threshold, clock, journal))
     }
 
     fn read_frames(&mut self, journal: &mut Journal) -> usize {
@@ -146,17 +124,14 @@ impl Output {
 
     fn push_frame(&self, frame: &telemetry::LogFrame, journal: &mut Journal) {
         let at_ms = i64::try_from(frame.timestamp_us / 1_000).unwrap_or_default();
-        journal.push(self.plausible(at_ms), String::from_utf8_lossy(&frame.message).into_owned());
+        let line = String::from_utf8_lossy(&frame.message).into_owned();
+        journal.print(self.plausible(at_ms), Source::Function, line);
     }
 
     /// A function may claim any time; CloudWatch would refuse one far off.
     fn plausible(&self, at_ms: i64) -> i64 {
         let now = self.clock.now_ms();
         if (now - at_ms).abs() > 60 * 60 * 1_000 { now } else { at_ms }
-    }
-
-    fn push_line(&self, line: &[u8], journal: &mut Journal) {
-        push_line(line, self.threshold, &self.clock, journal);
     }
 }
 
@@ -168,7 +143,7 @@ fn push_line(line: &[u8], threshold: Option<LogLevel>, clock: &Clock, journal: &
     if threshold.is_some_and(|threshold| level_of(line) < threshold) {
         return;
     }
-    journal.push(clock.now_ms(), String::from_utf8_lossy(line).into_owned());
+    journal.print(clock.now_ms(), Source::Function, String::from_utf8_lossy(line).into_owned());
 }
 
 /// The level that a JSON line states; `Fatal` (never left out) for plain text, `Info` for JSON
@@ -192,39 +167,6 @@ fn level_of(line: &[u8]) -> LogLevel {
         .unwrap_or(LogLevel::Info)
 }
 
-async fn readable(pipe: Option<&pipe::Receiver>) {
-    match pipe {
-        Some(pipe) if pipe.readable().await.is_ok() => {}
-        _ => std::future::pending().await,
-    }
-}
-
-/// One read; `None` when there is nothing (now, or for good: then the pipe is dropped).
-///
-/// What the function wrote before it answered must be found here, also when the reactor has not
-/// been told of it yet; so the pipe itself is asked when the reactor knows of nothing.
-fn read_some(pipe: &mut Option<pipe::Receiver>, buffer: &mut [u8]) -> Option<usize> {
-    let open = pipe.as_ref()?;
-    let read = match open.try_read(buffer) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            rustix::io::read(open, &mut *buffer).map_err(io::Error::from)
-        }
-        known => known,
-    };
-    match read {
-        Ok(0) => {
-            *pipe = None;
-            None
-        }
-        Ok(n) => Some(n),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        Err(_) => {
-            *pipe = None;
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -232,10 +174,9 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
-    use hearth_model::LogSink;
-
     use super::*;
-    use crate::service::tests_support::{Collected, spec, stream};
+    use crate::environment::journal::tests::journal;
+    use crate::service::tests_support::{Collected, spec};
 
     async fn printed(format: LogFormat, level: Option<LogLevel>, bytes: &[u8]) -> Vec<String> {
         let mut spec = spec("f");
@@ -243,15 +184,15 @@ mod tests {
         spec.logging.application_level = level;
         let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
         let sink = Arc::new(Collected::default());
-        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
+        let mut journal = journal(&spec, &sink);
         let mut stdout = File::from(writers.stdout);
         drop((writers.stderr, writers.telemetry));
         let bytes = bytes.to_vec();
         let writer = std::thread::spawn(move || stdout.write_all(&bytes).unwrap());
-        while !writer.is_finished() || output.lines.is_some() {
+        while !writer.is_finished() || output.lines.is_open() {
             output.drain(&mut journal);
             tokio::task::yield_now().await;
-            if output.lines.is_some() {
+            if output.lines.is_open() {
                 output.readable().await;
             }
         }
@@ -273,7 +214,7 @@ mod tests {
         let spec = spec("f");
         let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
         let sink = Arc::new(Collected::default());
-        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
+        let mut journal = journal(&spec, &sink);
         let mut stdout = File::from(writers.stdout);
         // The reactor learns that there is nothing...
         output.drain(&mut journal);
@@ -290,7 +231,7 @@ mod tests {
         let spec = spec("f");
         let (mut output, writers) = Output::open(&spec.logging, Clock::fixed(5)).unwrap();
         let sink = Arc::new(Collected::default());
-        let mut journal = Journal::new(Arc::clone(&sink) as Arc<dyn LogSink>, stream(&spec));
+        let mut journal = journal(&spec, &sink);
         let mut stdout = File::from(writers.stdout);
         stdout.write_all(b"one\npartial").unwrap();
         output.drain_to_the_end(&mut journal);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_model::{LogFormat, Logging};
-use hearth_sandbox::{Bind, Limits};
+use hearth_sandbox::{Bind, Limits, Sandbox};
 use tokio::time::timeout;
 
 use super::base::Base;
@@ -12,8 +12,9 @@ use super::launch::Launch;
 use super::link::{Link, Said};
 use super::open::new_id;
 use super::output::Output;
-use super::process::Runtime;
+use super::process::{Held, Runtime};
 use crate::parking::LotKey;
+use crate::runtime_api::Services;
 use crate::service::Plane;
 
 /// An interpreter that is not up by then never will be.
@@ -27,7 +28,11 @@ const BOOT_MEMORY: u64 = 512 << 20;
 const LIBRARIES: [&str; 2] = ["/opt/lib", "/var/task/lib"];
 
 /// An interpreter that waits, frozen, to be told which function it is.
-pub(crate) struct Parked(Runtime);
+pub(crate) struct Parked {
+    sandbox: Sandbox,
+    link: Link,
+    output: Output,
+}
 
 impl Parked {
     /// Boots one.
@@ -35,20 +40,20 @@ impl Parked {
     /// # Errors
     /// What went wrong, for the server's log.
     pub(crate) async fn boot(plane: &Plane, base: &Base, key: &LotKey) -> Result<Self, String> {
-        let mut runtime = Self::start(plane, base, key).await?;
-        match timeout(BOOT, runtime.link.listen()).await {
+        let mut parked = Self::start(plane, base, key).await?;
+        match timeout(BOOT, parked.link.listen()).await {
             Ok(Said::Parked) => {}
             Ok(Said::Closed) => {
-                return Err(format!("the interpreter ended: {:?}", runtime.sandbox.wait().await.status));
+                return Err(format!("the interpreter ended: {:?}", parked.sandbox.wait().await.status));
             }
             Ok(other) => return Err(format!("expected the interpreter to be parked, found {other:?}")),
             Err(_) => return Err(format!("the interpreter was not up after {} seconds", BOOT.as_secs())),
         }
-        runtime.sandbox.freeze().map_err(|error| error.to_string())?;
-        Ok(Self(runtime))
+        parked.sandbox.freeze().map_err(|error| error.to_string())?;
+        Ok(parked)
     }
 
-    async fn start(plane: &Plane, base: &Base, key: &LotKey) -> Result<Runtime, String> {
+    async fn start(plane: &Plane, base: &Base, key: &LotKey) -> Result<Self, String> {
         // Whatever it prints now has no function's log to go to; the function's setting comes later.
         let logging = Logging {
             format: LogFormat::Text,
@@ -62,29 +67,35 @@ impl Parked {
         let launch = key.launch(base).ok_or("the runtime cannot wait for its function")?;
         let environment = launch.environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let process = base.process(launch.argv, environment, writers, Some(theirs));
-        let mut spec = base.sandbox(new_id(plane), Limits::new(BOOT_MEMORY), key.tmp_bytes(), process);
+        let mut spec = base.sandbox(new_id(plane), Limits::new(BOOT_MEMORY), key.tmp_bytes(), Some(process));
         spec.dirs.extend(LIBRARIES.map(PathBuf::from));
         let sandbox = plane.workshop.sandboxes.create(spec).await.map_err(|error| error.to_string())?;
-        Ok(Runtime {
-            sandbox,
-            link,
-            output,
-            up: true,
-        })
+        Ok(Self { sandbox, link, output })
     }
 
     /// Becomes a function's: its mounts and limits first, then its variables, upon which the
-    /// bootstrap loads the handler.
+    /// bootstrap loads the handler. `held`: it is told those [later](Runtime::start_held).
     ///
     /// # Errors
     /// What went wrong, for the server's log; another runtime is to be started then.
-    pub(super) async fn specialise(self, launch: &Launch, variables: &[(String, String)]) -> Result<Runtime, String> {
-        let Self(mut runtime) = self;
-        let sandbox = &runtime.sandbox;
+    pub(super) async fn specialise(
+        self,
+        launch: &Launch,
+        variables: Vec<(String, String)>,
+        plane: &Plane,
+        services: &Services,
+        held: bool,
+    ) -> Result<Runtime, String> {
+        let Self { sandbox, link, mut output } = self;
         sandbox.thaw().map_err(|error| error.to_string())?;
         sandbox.specialise(binds(launch), launch.limits()).await.map_err(|error| error.to_string())?;
-        runtime.output.adopt(&launch.spec.logging);
-        runtime.link.specialise(variables).await.map_err(|error| error.to_string())?;
+        output.adopt(&launch.spec.logging);
+        let told = Some(Held::Told(variables));
+        let mut runtime =
+            Runtime::join(sandbox, link, output, told, services, &plane.tasks).map_err(|error| error.to_string())?;
+        if !held {
+            runtime.tell_held().await.map_err(|error| error.to_string())?;
+        }
         Ok(runtime)
     }
 }

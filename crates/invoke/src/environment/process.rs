@@ -1,12 +1,14 @@
 //! The runtime process of an environment: starting it (again), talking with it, its end.
 
+use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hearth_core::Tasks;
-use hearth_model::Credentials;
+use hearth_model::{BoxFuture, Credentials};
 use hearth_runtimes::ResolvedRuntime;
-use hearth_sandbox::{Sandbox, SandboxError, Sandboxes};
+use hearth_sandbox::{Process, Sandbox, SandboxError, Sandboxes};
+use tokio::net::TcpStream;
 
 use super::base::Base;
 use super::journal::Journal;
@@ -14,15 +16,30 @@ use super::launch::Launch;
 use super::link::Link;
 use super::output::{Output, Writers};
 use crate::payload::PlatformError;
-use crate::runtime_api::RuntimeApi;
+use crate::runtime_api::{self, Door, RuntimeApi, Services};
+use crate::service::Plane;
+use crate::telemetry::Connect;
 
 /// A sandbox with what connects the server to the process in it.
 pub(super) struct Runtime {
-    pub(super) sandbox: Sandbox,
+    pub(super) sandbox: Arc<Sandbox>,
     pub(super) link: Link,
     pub(super) output: Output,
     /// False after the process died, until the next start.
     pub(super) up: bool,
+    /// What is to come, while extensions have the first turn.
+    held: Option<Held>,
+    pub(super) services: Services,
+    /// Serves the listener inside, as long as this lives.
+    _door: Door,
+}
+
+/// What makes a runtime begin with its function.
+pub(super) enum Held {
+    /// A process to start.
+    Process(Process),
+    /// Variables to tell an interpreter that is up.
+    Told(Vec<(String, String)>),
 }
 
 /// Why there is no process.
@@ -35,62 +52,109 @@ pub(super) enum StartError {
 }
 
 impl Runtime {
-    /// Makes the sandbox and starts the process in it.
+    /// Makes the sandbox, and starts the process in it unless it is `held` back.
     pub(super) async fn create(
         launch: &Launch,
         id: &str,
-        sandboxes: &Sandboxes,
+        plane: &Plane,
         credentials: &Credentials,
-        tasks: &Tasks,
-        clock: &hearth_core::Clock,
+        services: &Services,
+        held: bool,
     ) -> Result<Self, StartError> {
-        let (output, writers) = open_output(launch, clock)?;
+        let (output, writers) = open_output(launch, &plane.clock)?;
         let (channel, theirs) = open_channel(launch)?;
         let process = launch.process(credentials, writers, theirs).map_err(StartError::Function)?;
         let program = process.program.clone();
-        let spec = launch.sandbox(id.to_owned(), process);
-        let mut sandbox =
-            sandboxes.create(spec).await.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
+        let (now, held) = if held { (None, Some(Held::Process(process))) } else { (Some(process), None) };
+        let spec = launch.sandbox(id.to_owned(), now);
+        let created = plane.workshop.sandboxes.create(spec).await;
+        let sandbox = created.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
+        let link = channel.unwrap_or_else(|| Link::Http(RuntimeApi::new(launch.is_snap_start())));
+        Self::join(sandbox, link, output, held, services, &plane.tasks).map_err(host)
+    }
+
+    /// A sandbox becomes an environment's: from now on its listener is served.
+    pub(super) fn join(
+        mut sandbox: Sandbox,
+        link: Link,
+        output: Output,
+        held: Option<Held>,
+        services: &Services,
+        tasks: &Tasks,
+    ) -> io::Result<Self> {
         let listener = sandbox.take_listener();
-        let link = match (channel, listener) {
-            (Some(link), _) => link,
-            (None, Some(listener)) => {
-                RuntimeApi::serve(listener, launch.is_snap_start(), tasks).map(Link::Http).map_err(host)?
-            }
-            (None, None) => {
-                return Err(StartError::Host("the sandbox gave no listener for the Runtime API".to_owned()));
-            }
-        };
+        let listener = listener.ok_or_else(|| io::Error::other("the sandbox gave no listener for the Runtime API"))?;
+        let door = runtime_api::open(listener, link.http(), services, tasks)?;
+        let sandbox = Arc::new(sandbox);
+        services.telemetry.connect_by(Arc::new(Way(Arc::downgrade(&sandbox))));
         Ok(Self {
             sandbox,
             link,
             output,
-            up: true,
+            up: !matches!(held, Some(Held::Process(_))),
+            held,
+            services: services.clone(),
+            _door: door,
         })
     }
 
-    /// A new process in the same sandbox: same `/tmp`, nothing else of the one before.
+    /// A new process in the same sandbox: same `/tmp`, nothing else of the one before. `held` as
+    /// in [`Runtime::create`].
     pub(super) async fn restart(
         &mut self,
         launch: &Launch,
         credentials: &Credentials,
         clock: &hearth_core::Clock,
         journal: &mut Journal,
+        held: bool,
     ) -> Result<(), StartError> {
         self.output.close(journal);
         let (output, writers) = open_output(launch, clock)?;
         let (channel, theirs) = open_channel(launch)?;
         let process = launch.process(credentials, writers, theirs).map_err(StartError::Function)?;
-        let program = process.program.clone();
         match (&mut self.link, channel) {
             (link @ Link::Channel(_), Some(fresh)) => *link = fresh,
             (Link::Http(api), _) => api.reset(),
             (Link::Channel(_), None) => {}
         }
         self.output = output;
-        self.sandbox.respawn(process).await.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
-        self.up = true;
-        Ok(())
+        self.sandbox.reset().await.map_err(|error| StartError::Host(error.to_string()))?;
+        self.held = Some(Held::Process(process));
+        if held { Ok(()) } else { self.start_held().await }
+    }
+
+    /// Whether nothing is held back.
+    pub(super) fn has_begun(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// Lets the runtime begin.
+    pub(super) async fn start_held(&mut self) -> Result<(), StartError> {
+        match self.held.take() {
+            None => Ok(()),
+            Some(Held::Process(process)) => {
+                let program = process.program.clone();
+                let started = self.sandbox.start_main(process).await;
+                started.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
+                self.up = true;
+                Ok(())
+            }
+            told @ Some(Held::Told(_)) => {
+                self.held = told;
+                self.tell_held().await.map_err(host)
+            }
+        }
+    }
+
+    /// Tells an interpreter that is up what was held back.
+    pub(super) async fn tell_held(&mut self) -> io::Result<()> {
+        match self.held.take() {
+            Some(Held::Told(variables)) => self.link.specialise(&variables).await,
+            other => {
+                self.held = other;
+                Ok(())
+            }
+        }
     }
 
     /// Ends every process of the environment; the sandbox stays.
@@ -114,14 +178,26 @@ fn open_channel(launch: &Launch) -> Result<(Option<Link>, Option<std::os::fd::Ow
 }
 
 #[allow(clippy::needless_pass_by_value)] // The form `map_err` wants.
-fn host(error: std::io::Error) -> StartError {
+fn host(error: io::Error) -> StartError {
     StartError::Host(error.to_string())
 }
 
-fn start_error(error: &SandboxError, program: &str) -> StartError {
+pub(super) fn start_error(error: &SandboxError, program: &str) -> StartError {
     match error.exec_errno() {
         Some(errno) => StartError::Function(PlatformError::cannot_exec(program, errno)),
         None => StartError::Host(error.to_string()),
+    }
+}
+
+/// Telemetry's way into the sandbox, which lives no longer for it.
+struct Way(Weak<Sandbox>);
+
+impl Connect for Way {
+    fn connect(&self, port: u16) -> BoxFuture<'_, io::Result<TcpStream>> {
+        Box::pin(async move {
+            let sandbox = self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?;
+            TcpStream::from_std(sandbox.connect(port).await.map_err(io::Error::other)?)
+        })
     }
 }
 

@@ -1,125 +1,140 @@
-//! The JSON form: the records of the Telemetry API.
+//! The records: what the JSON form of a log has, and what the Telemetry API delivers.
 
 use std::time::Duration;
 
 use hearth_model::Version;
 use serde_json::{Map, Value, json};
 
-use super::{Figures, InitializationType, Phase, Response, RuntimeName, Status};
+use super::{Done, Entry, Figures, InitializationType, Phase, Record, Response, RuntimeName, Status, timestamp};
 
-pub(super) fn init_start(
-    at_ms: i64,
-    initialization: InitializationType,
-    name: &str,
-    version: Version,
-    runtime: &RuntimeName,
-) -> String {
-    record(
-        at_ms,
-        "platform.initStart",
-        &json!({
-            "initializationType": initialization.as_str(),
-            "phase": match initialization {
-                InitializationType::SnapStart => Phase::SnapStart,
-                _ => Phase::Init,
-            }.as_str(),
-            "functionName": name,
-            "functionVersion": version.to_string(),
-            "runtimeVersion": runtime.label,
-            "runtimeVersionArn": runtime.arn,
-        }),
-    )
-}
-
-pub(super) fn init_runtime_done(
-    at_ms: i64,
-    initialization: InitializationType,
-    phase: Phase,
-    status: &Status,
-) -> String {
-    record(at_ms, "platform.initRuntimeDone", &Value::Object(init_outcome(initialization, phase, status)))
-}
-
-pub(super) fn init_report(
-    at_ms: i64,
-    initialization: InitializationType,
-    took: Duration,
-    phase: Phase,
-    status: &Status,
-) -> String {
-    let mut body = init_outcome(initialization, phase, status);
-    body.insert("metrics".into(), json!({"durationMs": millis(took)}));
-    record(at_ms, "platform.initReport", &Value::Object(body))
-}
-
-fn init_outcome(initialization: InitializationType, phase: Phase, status: &Status) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("initializationType".into(), initialization.as_str().into());
-    body.insert("phase".into(), phase.as_str().into());
-    put_status(&mut body, status);
-    body
-}
-
-pub(super) fn restore_start(at_ms: i64, name: &str, version: Version, runtime: &RuntimeName) -> String {
-    record(
-        at_ms,
-        "platform.restoreStart",
-        &json!({
-            "functionName": name,
-            "functionVersion": version.to_string(),
-            "runtimeVersion": runtime.label,
-            "runtimeVersionArn": runtime.arn,
-        }),
-    )
-}
-
-pub(super) fn restore_runtime_done(at_ms: i64, status: &Status) -> String {
-    let mut body = Map::new();
-    put_status(&mut body, status);
-    record(at_ms, "platform.restoreRuntimeDone", &Value::Object(body))
-}
-
-pub(super) fn restore_report(at_ms: i64, took: Duration, status: &Status) -> String {
-    let mut body = Map::new();
-    put_status(&mut body, status);
-    body.insert("metrics".into(), json!({"durationMs": millis(took)}));
-    record(at_ms, "platform.restoreReport", &Value::Object(body))
-}
-
-pub(super) fn start(at_ms: i64, request_id: &str, version: Version) -> String {
-    record(at_ms, "platform.start", &json!({"requestId": request_id, "version": version.to_string()}))
-}
-
-pub(super) fn runtime_done(at_ms: i64, request_id: &str, figures: &Figures) -> String {
-    let mut body = Map::new();
-    body.insert("requestId".into(), request_id.into());
-    put_status(&mut body, &figures.status);
-    let mut metrics = Map::new();
-    metrics.insert("durationMs".into(), millis(figures.duration).into());
-    if let Some(response) = &figures.response {
-        metrics.insert("producedBytes".into(), response.bytes.into());
-        body.insert("spans".into(), spans(at_ms, response));
+pub(super) fn record(initialization: InitializationType, entry: &Entry<'_>) -> Option<Record> {
+    let mut record = Record::new(kind(entry)?);
+    match entry {
+        Entry::InitStart {
+            phase,
+            function,
+            version,
+            runtime,
+            memory_size_mib,
+        } => {
+            put_initialization(&mut record, initialization, *phase);
+            put_function(&mut record, function, *version, runtime, *memory_size_mib);
+        }
+        Entry::InitRuntimeDone { phase, status } => {
+            put_initialization(&mut record, initialization, *phase);
+            put_status(&mut record, status);
+        }
+        Entry::InitReport { took, phase, status } => {
+            put_initialization(&mut record, initialization, *phase);
+            put_status(&mut record, status);
+            record.put("metrics", json!({"durationMs": millis(*took)}));
+        }
+        Entry::RestoreStart {
+            function,
+            version,
+            runtime,
+            memory_size_mib,
+        } => put_function(&mut record, function, *version, runtime, *memory_size_mib),
+        Entry::RestoreRuntimeDone { status } => put_status(&mut record, status),
+        Entry::RestoreReport { took, status } => {
+            put_status(&mut record, status);
+            record.put("metrics", json!({"durationMs": millis(*took)}));
+        }
+        Entry::Extension(summary) => {
+            record.put("name", summary.name.as_str());
+            record.put("state", summary.state.as_str());
+            record.put("events", summary.events.clone());
+            if let Some(kind) = &summary.error_type {
+                record.put("errorType", kind.as_str());
+            }
+        }
+        Entry::Subscription(made) => return Some((*made).clone()),
+        Entry::Start {
+            request_id,
+            version,
+            trace_header,
+        } => {
+            record.put("requestId", *request_id);
+            record.put("version", version.to_string());
+            put_tracing(&mut record, trace_header);
+        }
+        Entry::Failure { .. } => return None,
+        Entry::RuntimeDone {
+            request_id,
+            trace_header,
+            done,
+        } => runtime_done(&mut record, request_id, trace_header, done),
+        Entry::Report {
+            request_id,
+            trace_header,
+            figures,
+        } => report(&mut record, request_id, trace_header, figures),
     }
-    body.insert("metrics".into(), Value::Object(metrics));
-    record(at_ms, "platform.runtimeDone", &Value::Object(body))
+    Some(record)
 }
 
-/// Both spans end where the answer did, at `at_ms`.
-fn spans(at_ms: i64, response: &Response) -> Value {
-    let span = |name: &str, before_end: Duration, took: Duration| {
-        let before_ms = i64::try_from(before_end.as_millis()).unwrap_or_default();
-        json!({"name": name, "start": timestamp(at_ms - before_ms), "durationMs": millis(took)})
-    };
-    json!([
-        span("responseLatency", response.latency + response.duration, response.latency),
-        span("responseDuration", response.duration, response.duration),
-    ])
+const fn kind(entry: &Entry<'_>) -> Option<&'static str> {
+    Some(match entry {
+        Entry::InitStart { .. } => "platform.initStart",
+        Entry::InitRuntimeDone { .. } => "platform.initRuntimeDone",
+        Entry::InitReport { .. } => "platform.initReport",
+        Entry::RestoreStart { .. } => "platform.restoreStart",
+        Entry::RestoreRuntimeDone { .. } => "platform.restoreRuntimeDone",
+        Entry::RestoreReport { .. } => "platform.restoreReport",
+        Entry::Extension(_) => "platform.extension",
+        Entry::Subscription(made) => made.kind,
+        Entry::Start { .. } => "platform.start",
+        Entry::Failure { .. } => return None,
+        Entry::RuntimeDone { .. } => "platform.runtimeDone",
+        Entry::Report { .. } => "platform.report",
+    })
 }
 
-pub(super) fn report(at_ms: i64, request_id: &str, figures: &Figures) -> String {
-    let mut body = Map::new();
-    body.insert("requestId".into(), request_id.into());
-    put_status(&mut body, &figures.status);
+fn put_initialization(record: &mut Record, initialization: InitializationType, phase: Phase) {
+    record.put("initializationType", initialization.as_str());
+    record.put("phase", phase.as_str());
+}
+
+fn put_function(record: &mut Record, function: &str, version: Version, runtime: &RuntimeName, memory_size_mib: u32) {
+    record.put("functionName", function);
+    record.put("functionVersion", version.to_string());
+    record.put("runtimeVersion", runtime.label.as_str());
+    record.put("runtimeVersionArn", runtime.arn.as_str());
+    // In bytes, whatever the name of the function's own setting.
+    record.put("instanceMaxMemory", u64::from(memory_size_mib) << 20);
+}
+
+fn put_status(record: &mut Record, status: &Status) {
+    record.put("status", status.as_str());
+    if let Some(kind) = status.error_type() {
+        record.put("errorType", kind);
+    }
+}
+
+fn put_tracing(record: &mut Record, trace_header: &str) {
+    if !trace_header.is_empty() {
+        record.put("tracing", json!({"type": "X-Amzn-Trace-Id", "value": trace_header}));
+    }
+}
+
+fn runtime_done(record: &mut Record, request_id: &str, trace_header: &str, done: &Done) {
+    record.put("requestId", request_id);
+    put_status(record, &done.status);
+    let mut metrics = Map::new();
+    metrics.insert("durationMs".into(), millis(done.duration).into());
+    if let Some(response) = &done.response {
+        metrics.insert("producedBytes".into(), response.bytes.into());
+    }
+    record.put("metrics", metrics);
+    if let Some(response) = &done.response {
+        record.put("spans", spans(done, response));
+    }
+    put_tracing(record, trace_header);
+}
+
+fn report(record: &mut Record, request_id: &str, trace_header: &str, figures: &Figures) {
+    record.put("requestId", request_id);
+    put_status(record, &figures.status);
     let mut metrics = Map::new();
     metrics.insert("durationMs".into(), millis(figures.duration).into());
     metrics.insert("billedDurationMs".into(), figures.billed_ms().into());
@@ -134,19 +149,26 @@ pub(super) fn report(at_ms: i64, request_id: &str, figures: &Figures) -> String 
         metrics.insert("restoreDurationMs".into(), millis(restore).into());
         metrics.insert("billedRestoreDurationMs".into(), whole_millis(restore).into());
     }
-    body.insert("metrics".into(), Value::Object(metrics));
-    record(at_ms, "platform.report", &Value::Object(body))
-}
-
-fn put_status(body: &mut Map<String, Value>, status: &Status) {
-    body.insert("status".into(), status.as_str().into());
-    if let Some(kind) = status.error_type() {
-        body.insert("errorType".into(), kind.into());
+    record.put("metrics", metrics);
+    if let Some((since_ms, took)) = figures.overhead {
+        record.put("spans", vec![span("extensionOverhead", since_ms, took)]);
     }
+    put_tracing(record, trace_header);
 }
 
-fn record(at_ms: i64, kind: &str, body: &Value) -> String {
-    json!({"time": timestamp(at_ms), "type": kind, "record": body}).to_string()
+fn span(name: &str, start_ms: i64, took: Duration) -> Value {
+    json!({"name": name, "start": timestamp(start_ms), "durationMs": millis(took)})
+}
+
+/// The answer's two end where it did; what the runtime does then is its overhead.
+fn spans(done: &Done, response: &Response) -> Vec<Value> {
+    let before = |took: Duration| done.answered_ms - i64::try_from(took.as_millis()).unwrap_or_default();
+    let mut spans = vec![
+        span("responseLatency", before(response.latency + response.duration), response.latency),
+        span("responseDuration", before(response.duration), response.duration),
+    ];
+    spans.extend(done.overhead.map(|took| span("runtimeOverhead", done.answered_ms, took)));
+    spans
 }
 
 /// Whole milliseconds, rounded up: what is billed.
@@ -157,9 +179,4 @@ pub(super) fn whole_millis(duration: Duration) -> u64 {
 /// Milliseconds, to the hundredth.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
-}
-
-/// `2024-04-08T16:56:20.123Z`.
-pub(super) fn timestamp(at_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(at_ms).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
 }

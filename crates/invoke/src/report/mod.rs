@@ -1,14 +1,19 @@
-//! What the platform itself writes to a function's log: INIT_START, START, END, REPORT and the
-//! lines about failures, in the text or the JSON form.
+//! What the platform itself tells of a function: INIT_START, START, END, REPORT and its like.
 //!
-//! Source: fact sheet "Lambda execution-environment contract", section 4.
+//! An [`Entry`] is what is told. A [`Reporter`] writes it as a line of the function's log, in the
+//! text or the JSON form; its [`Record`] is that JSON form, and what the Telemetry API delivers.
+//!
+//! Source: fact sheet "Lambda execution-environment contract", sections 3 and 4.
 
+mod entry;
 mod json;
+mod record;
 mod text;
 
-use std::time::Duration;
+use hearth_model::{LogFormat, LogLevel, Logging};
 
-use hearth_model::{LogFormat, LogLevel, Logging, Version};
+pub(crate) use entry::{Done, Entry, Figures, Response, RuntimeName};
+pub(crate) use record::{Record, timestamp};
 
 /// How an invocation or an init ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +73,14 @@ impl InitializationType {
             Self::SnapStart => "snap-start",
         }
     }
+
+    /// The phase of its first init.
+    pub(crate) const fn phase(self) -> Phase {
+        match self {
+            Self::OnDemand | Self::ProvisionedConcurrency => Phase::Init,
+            Self::SnapStart => Phase::SnapStart,
+        }
+    }
 }
 
 /// In which phase an init ran.
@@ -90,40 +103,6 @@ impl Phase {
     }
 }
 
-/// The figures of a finished invocation.
-#[derive(Clone, Debug)]
-pub(crate) struct Figures {
-    pub(crate) duration: Duration,
-    pub(crate) memory_size_mib: u32,
-    /// Rounded up; absent where the host cannot measure it.
-    pub(crate) memory_used_mib: Option<u64>,
-    /// Present for the invocation that paid for a cold start.
-    pub(crate) init: Option<Duration>,
-    /// Present for the invocation that paid for a snapshot's restore.
-    pub(crate) restore: Option<Duration>,
-    pub(crate) status: Status,
-    /// Of the runtime's answer, when there was one.
-    pub(crate) response: Option<Response>,
-}
-
-/// The figures of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Response {
-    /// From the event's delivery to the answer's first byte; to the last of one that is not streamed.
-    pub(crate) latency: Duration,
-    /// From the first byte to the last.
-    pub(crate) duration: Duration,
-    pub(crate) bytes: usize,
-}
-
-impl Figures {
-    /// Whole milliseconds, rounded up; init and restore count.
-    fn billed_ms(&self) -> u64 {
-        let billed = self.duration + self.init.unwrap_or_default() + self.restore.unwrap_or_default();
-        json::whole_millis(billed)
-    }
-}
-
 /// Writes the platform's lines in one function's format and level.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
@@ -141,126 +120,37 @@ impl Reporter {
         }
     }
 
-    pub(crate) fn init_start(&self, at_ms: i64, name: &str, version: Version, runtime: &RuntimeName) -> Option<String> {
+    /// The entry as a line of the log. `None`: this log does not have it.
+    pub(crate) fn line(&self, at_ms: i64, entry: &Entry<'_>) -> Option<String> {
         match self.format {
-            LogFormat::Text => Some(text::init_start(runtime)),
-            LogFormat::Json => self
-                .admits(LogLevel::Info)
-                .then(|| json::init_start(at_ms, self.initialization, name, version, runtime)),
-        }
-    }
-
-    /// The runtime's part of an init; a record of the JSON form alone.
-    pub(crate) fn init_runtime_done(&self, at_ms: i64, phase: Phase, status: &Status) -> Option<String> {
-        let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
-        let admitted = self.format == LogFormat::Json && self.admits(level);
-        admitted.then(|| json::init_runtime_done(at_ms, self.initialization, phase, status))
-    }
-
-    /// In text, an init is reported when it failed or ran ahead of demand.
-    pub(crate) fn init_report(&self, at_ms: i64, took: Duration, phase: Phase, status: &Status) -> Option<String> {
-        match self.format {
-            LogFormat::Text => {
-                let ahead = self.initialization != InitializationType::OnDemand;
-                (ahead || !status.is_success()).then(|| text::init_report(took, phase, status))
-            }
+            LogFormat::Text => text::line(at_ms, self.initialization, entry),
             LogFormat::Json => {
-                let level = match (status.is_success(), self.initialization) {
-                    (true, InitializationType::OnDemand) => LogLevel::Debug,
-                    (true, _) => LogLevel::Info,
-                    (false, _) => LogLevel::Warn,
-                };
-                self.admits(level).then(|| json::init_report(at_ms, self.initialization, took, phase, status))
+                let admitted = entry.level(self.initialization) >= self.level;
+                let record = admitted.then(|| self.record(entry)).flatten()?;
+                Some(record.text(at_ms))
             }
         }
     }
 
-    pub(crate) fn restore_start(
-        &self,
-        at_ms: i64,
-        name: &str,
-        version: Version,
-        runtime: &RuntimeName,
-    ) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::restore_start(runtime)),
-            LogFormat::Json => self.admits(LogLevel::Info).then(|| json::restore_start(at_ms, name, version, runtime)),
-        }
+    /// The entry as a record, whatever the log has.
+    pub(crate) fn record(&self, entry: &Entry<'_>) -> Option<Record> {
+        json::record(self.initialization, entry)
     }
 
-    /// The runtime's part of a restore; a record of the JSON form alone.
-    pub(crate) fn restore_runtime_done(&self, at_ms: i64, status: &Status) -> Option<String> {
-        let level = if status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
-        let admitted = self.format == LogFormat::Json && self.admits(level);
-        admitted.then(|| json::restore_runtime_done(at_ms, status))
+    /// Whether the function's own lines are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == LogFormat::Json
     }
-
-    pub(crate) fn restore_report(&self, at_ms: i64, took: Duration, status: &Status) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::restore_report(took, status)),
-            LogFormat::Json => {
-                let level = if status.is_success() { LogLevel::Info } else { LogLevel::Warn };
-                self.admits(level).then(|| json::restore_report(at_ms, took, status))
-            }
-        }
-    }
-
-    pub(crate) fn start(&self, at_ms: i64, request_id: &str, version: Version) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::start(request_id, version)),
-            LogFormat::Json => self.admits(LogLevel::Info).then(|| json::start(at_ms, request_id, version)),
-        }
-    }
-
-    /// The line about a failure that the platform found (text alone: JSON has it in the report).
-    pub(crate) fn failure(
-        &self,
-        at_ms: i64,
-        request_id: &str,
-        error: &crate::payload::PlatformError,
-    ) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::failure(at_ms, request_id, error)),
-            LogFormat::Json => None,
-        }
-    }
-
-    /// END, or the record that the runtime is done.
-    pub(crate) fn end(&self, at_ms: i64, request_id: &str, figures: &Figures) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::end(request_id)),
-            LogFormat::Json => {
-                let level = if figures.status.is_success() { LogLevel::Debug } else { LogLevel::Warn };
-                self.admits(level).then(|| json::runtime_done(at_ms, request_id, figures))
-            }
-        }
-    }
-
-    pub(crate) fn report(&self, at_ms: i64, request_id: &str, figures: &Figures) -> Option<String> {
-        match self.format {
-            LogFormat::Text => Some(text::report(request_id, figures)),
-            LogFormat::Json => {
-                let level = if figures.status.is_success() { LogLevel::Info } else { LogLevel::Warn };
-                self.admits(level).then(|| json::report(at_ms, request_id, figures))
-            }
-        }
-    }
-
-    fn admits(&self, level: LogLevel) -> bool {
-        level >= self.level
-    }
-}
-
-/// What INIT_START says of the runtime. Custom runtimes have a label and an ARN as well.
-#[derive(Clone, Debug)]
-pub(crate) struct RuntimeName {
-    pub(crate) label: String,
-    pub(crate) arn: String,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use hearth_model::Version;
+
     use super::*;
+    use crate::extensions::{State, Summary};
     use crate::payload::PlatformError;
 
     fn logging(format: LogFormat, system_level: Option<LogLevel>) -> Logging {
@@ -273,6 +163,17 @@ mod tests {
         }
     }
 
+    const START: Entry<'static> = Entry::Start {
+        request_id: "id",
+        version: Version::Number(3),
+        trace_header: "",
+    };
+
+    const RUNTIME_DONE: Entry<'static> = Entry::InitRuntimeDone {
+        phase: Phase::Init,
+        status: &Status::Success,
+    };
+
     fn figures(init: Option<Duration>, status: Status) -> Figures {
         Figures {
             duration: Duration::from_micros(3_010),
@@ -281,97 +182,206 @@ mod tests {
             init,
             restore: None,
             status,
-            response: None,
+            overhead: None,
         }
     }
 
+    fn done() -> Done {
+        Done {
+            status: Status::Success,
+            duration: Duration::from_micros(3_010),
+            answered_ms: 2,
+            response: None,
+            overhead: None,
+        }
+    }
+
+    fn end(done: &Done) -> Entry<'_> {
+        Entry::RuntimeDone {
+            request_id: "id",
+            trace_header: "",
+            done,
+        }
+    }
+
+    fn report(figures: &Figures) -> Entry<'_> {
+        Entry::Report {
+            request_id: "id",
+            trace_header: "",
+            figures,
+        }
+    }
+
+    fn text() -> Reporter {
+        Reporter::new(&logging(LogFormat::Text, None), InitializationType::OnDemand)
+    }
+
+    fn json(level: LogLevel) -> Reporter {
+        Reporter::new(&logging(LogFormat::Json, Some(level)), InitializationType::OnDemand)
+    }
+
     #[track_caller]
-    fn check(found: Option<String>, expected: &str) {
-        assert_eq!(found.as_deref().unwrap_or("(none)"), expected);
+    fn check(reporter: &Reporter, at_ms: i64, entry: &Entry<'_>, expected: &str) {
+        assert_eq!(reporter.line(at_ms, entry).as_deref().unwrap_or("(none)"), expected);
     }
 
     #[test]
     fn text_lines_have_the_recorded_form() {
-        let reporter = Reporter::new(&logging(LogFormat::Text, None), InitializationType::OnDemand);
+        let check = |entry: &Entry<'_>, expected: &str| check(&text(), 1_712_592_980_000, entry, expected);
         let runtime = RuntimeName {
             label: "python:3.12.v1".into(),
             arn: "arn:aws:lambda:us-east-1::runtime:00".into(),
         };
+        let start = Entry::InitStart {
+            phase: Phase::Init,
+            function: "f",
+            version: Version::Latest,
+            runtime: &runtime,
+            memory_size_mib: 128,
+        };
         check(
-            reporter.init_start(0, "f", Version::Latest, &runtime),
+            &start,
             "INIT_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:00\n",
         );
-        check(reporter.start(0, "id", Version::Latest), "START RequestId: id Version: $LATEST\n");
-        check(reporter.end(0, "id", &figures(None, Status::Success)), "END RequestId: id\n");
+        check(&START, "START RequestId: id Version: 3\n");
+        check(&end(&done()), "END RequestId: id\n");
         check(
-            reporter.report(0, "id", &figures(Some(Duration::from_micros(110_100)), Status::Success)),
+            &report(&figures(Some(Duration::from_micros(110_100)), Status::Success)),
             "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n",
         );
         check(
-            reporter.report(0, "id", &figures(None, Status::Success)),
+            &report(&figures(None, Status::Success)),
             "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n",
         );
         check(
-            reporter.report(0, "id", &figures(None, Status::Timeout)),
+            &report(&figures(None, Status::Timeout)),
             "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: timeout\n",
         );
+    }
+
+    #[test]
+    fn text_lines_about_failures_have_the_recorded_form() {
+        let check = |entry: &Entry<'_>, expected: &str| check(&text(), 1_712_592_980_000, entry, expected);
         let exit = Status::Error {
             error_type: "Runtime.ExitError".into(),
         };
+        let init_report = |status| Entry::InitReport {
+            took: Duration::from_millis(5),
+            phase: Phase::Init,
+            status,
+        };
         check(
-            reporter.init_report(0, Duration::from_millis(5), Phase::Init, &exit),
+            &init_report(&exit),
             "INIT_REPORT Init Duration: 5.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError\n",
         );
-        check(reporter.init_report(0, Duration::from_millis(5), Phase::Init, &Status::Success), "(none)");
+        check(&init_report(&Status::Success), "(none)");
+        let failure = |error| Entry::Failure { request_id: "id", error };
+        let timeout = PlatformError::timed_out(3);
+        check(&failure(&timeout), "2024-04-08T16:16:20.000Z id Task timed out after 3.00 seconds\n\n");
+        let crash = PlatformError::new("Runtime.ExitError", "Runtime exited with error: exit status 1");
+        check(&failure(&crash), "RequestId: id Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n");
+    }
+
+    #[test]
+    fn text_lines_about_extensions_have_the_recorded_form() {
+        let mut summary = Summary {
+            name: "e".into(),
+            state: State::Ready,
+            events: vec!["INVOKE", "SHUTDOWN"],
+            error_type: None,
+        };
+        check(&text(), 0, &Entry::Extension(&summary), "EXTENSION\tName: e\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n");
+        summary.error_type = Some("Extension.Crash".into());
         check(
-            reporter.failure(1_712_592_980_000, "id", &PlatformError::timed_out(3)),
-            "2024-04-08T16:16:20.000Z id Task timed out after 3.00 seconds\n\n",
+            &text(),
+            0,
+            &Entry::Extension(&summary),
+            "EXTENSION\tName: e\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\tError Type: Extension.Crash\n",
         );
+        let mut record = Record::new("platform.telemetrySubscription");
+        record.put("name", "e");
+        record.put("state", "Subscribed");
+        record.put("types", vec!["platform", "function"]);
         check(
-            reporter.failure(
-                0,
-                "id",
-                &PlatformError::new("Runtime.ExitError", "Runtime exited with error: exit status 1"),
-            ),
-            "RequestId: id Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n",
+            &text(),
+            0,
+            &Entry::Subscription(&record),
+            "TELEMETRY\tName: e\tState: Subscribed\tTypes: [Platform, Function]\n",
         );
+        check(&json(LogLevel::Info), 0, &Entry::Subscription(&record), "(none)");
     }
 
     #[test]
     fn a_handled_failure_is_a_plain_report() {
         // The function answered; only the caller sees its error.
-        let reporter = Reporter::new(&logging(LogFormat::Text, None), InitializationType::OnDemand);
         let failed = Status::Failure {
             error_type: "ValueError".into(),
         };
-        let line = reporter.report(0, "id", &figures(None, failed)).unwrap_or_default();
+        let line = text().line(0, &report(&figures(None, failed))).unwrap_or_default();
         assert!(!line.contains("Status"), "{line}");
     }
 
     #[test]
     fn json_records_follow_the_level() {
-        let info = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Info)), InitializationType::OnDemand);
+        let (info, debug, warn) = (json(LogLevel::Info), json(LogLevel::Debug), json(LogLevel::Warn));
         check(
-            info.start(0, "id", Version::Number(3)),
+            &info,
+            0,
+            &START,
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"id","version":"3"}}"#,
         );
-        check(info.end(0, "id", &figures(None, Status::Success)), "(none)");
+        check(&info, 0, &end(&done()), "(none)");
         check(
-            info.report(0, "id", &figures(None, Status::Timeout)),
+            &info,
+            0,
+            &report(&figures(None, Status::Timeout)),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.report","record":{"requestId":"id","status":"timeout","metrics":{"durationMs":3.01,"billedDurationMs":4,"memorySizeMB":128,"maxMemoryUsedMB":36}}}"#,
         );
-        let debug = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Debug)), InitializationType::OnDemand);
         check(
-            debug.end(0, "id", &figures(None, Status::Success)),
+            &debug,
+            0,
+            &end(&done()),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.runtimeDone","record":{"requestId":"id","status":"success","metrics":{"durationMs":3.01}}}"#,
         );
         check(
-            debug.init_runtime_done(0, Phase::Init, &Status::Success),
+            &debug,
+            0,
+            &RUNTIME_DONE,
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.initRuntimeDone","record":{"initializationType":"on-demand","phase":"init","status":"success"}}"#,
         );
-        check(info.init_runtime_done(0, Phase::Init, &Status::Success), "(none)");
-        let warn = Reporter::new(&logging(LogFormat::Json, Some(LogLevel::Warn)), InitializationType::OnDemand);
-        check(warn.start(0, "id", Version::Latest), "(none)");
-        check(warn.report(0, "id", &figures(None, Status::Success)), "(none)");
+        check(&info, 0, &RUNTIME_DONE, "(none)");
+        check(&warn, 0, &START, "(none)");
+        check(&warn, 0, &report(&figures(None, Status::Success)), "(none)");
+    }
+
+    #[test]
+    fn records_have_spans_and_tracing() {
+        let done = Done {
+            response: Some(Response {
+                latency: Duration::from_millis(1),
+                duration: Duration::from_millis(1),
+                bytes: 7,
+            }),
+            overhead: Some(Duration::from_micros(1_010)),
+            ..done()
+        };
+        let entry = Entry::RuntimeDone {
+            request_id: "id",
+            trace_header: "Root=1",
+            done: &done,
+        };
+        check(
+            &json(LogLevel::Debug),
+            0,
+            &entry,
+            concat!(
+                r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.runtimeDone","record":{"requestId":"id","status":"success","#,
+                r#""metrics":{"durationMs":3.01,"producedBytes":7},"#,
+                r#""spans":[{"name":"responseLatency","start":"1970-01-01T00:00:00.000Z","durationMs":1.0},"#,
+                r#"{"name":"responseDuration","start":"1970-01-01T00:00:00.001Z","durationMs":1.0},"#,
+                r#"{"name":"runtimeOverhead","start":"1970-01-01T00:00:00.002Z","durationMs":1.01}],"#,
+                r#""tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}}}"#,
+            ),
+        );
     }
 }

@@ -3,16 +3,68 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hearth_model::Version;
+use serde_json::Value;
 
-use super::{Figures, Phase, RuntimeName, Status};
+use super::json::whole_millis;
+use super::{Entry, Figures, InitializationType, Phase, Record, RuntimeName, Status, timestamp};
+use crate::extensions::Summary;
 use crate::payload::PlatformError;
+use crate::telemetry::Api;
 
-pub(super) fn init_start(runtime: &RuntimeName) -> String {
-    format!("INIT_START Runtime Version: {}\tRuntime Version ARN: {}\n", runtime.label, runtime.arn)
+/// `None`: the text form has no such line.
+pub(super) fn line(at_ms: i64, initialization: InitializationType, entry: &Entry<'_>) -> Option<String> {
+    Some(match entry {
+        Entry::InitStart { runtime, .. } => runtime_line("INIT_START", runtime),
+        Entry::InitRuntimeDone { .. } | Entry::RestoreRuntimeDone { .. } => return None,
+        // An init on demand that went well is in the first REPORT.
+        Entry::InitReport { status, .. } if initialization == InitializationType::OnDemand && status.is_success() => {
+            return None;
+        }
+        Entry::InitReport { took, phase, status } => init_report(*took, *phase, status),
+        Entry::RestoreStart { runtime, .. } => runtime_line("RESTORE_START", runtime),
+        Entry::RestoreReport { took, status } => restore_report(*took, status),
+        Entry::Extension(summary) => extension(summary),
+        Entry::Subscription(record) => return subscription(record),
+        Entry::Start { request_id, version, .. } => format!("START RequestId: {request_id} Version: {version}\n"),
+        Entry::Failure { request_id, error } => failure(at_ms, request_id, error),
+        Entry::RuntimeDone { request_id, .. } => format!("END RequestId: {request_id}\n"),
+        Entry::Report { request_id, figures, .. } => report(request_id, figures),
+    })
 }
 
-pub(super) fn init_report(took: Duration, phase: Phase, status: &Status) -> String {
+fn runtime_line(word: &str, runtime: &RuntimeName) -> String {
+    format!("{word} Runtime Version: {}\tRuntime Version ARN: {}\n", runtime.label, runtime.arn)
+}
+
+fn extension(summary: &Summary) -> String {
+    let mut line = format!(
+        "EXTENSION\tName: {}\tState: {}\tEvents: [{}]",
+        summary.name,
+        summary.state.as_str(),
+        summary.events.join(",")
+    );
+    if let Some(kind) = &summary.error_type {
+        let _ = write!(line, "\tError Type: {kind}");
+    }
+    line.push('\n');
+    line
+}
+
+/// `TELEMETRY\tName: e\tState: Subscribed\tTypes: [Platform, Function]`.
+fn subscription(record: &Record) -> Option<String> {
+    let word = [Api::Telemetry, Api::Logs].into_iter().find(|api| api.record() == record.kind)?.label();
+    let text = |name: &str| record.body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let types = record.body.get("types").and_then(Value::as_array).into_iter().flatten();
+    let types: Vec<_> = types.filter_map(Value::as_str).map(capitalised).collect();
+    Some(format!("{word}\tName: {}\tState: {}\tTypes: [{}]\n", text("name"), text("state"), types.join(", ")))
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+fn init_report(took: Duration, phase: Phase, status: &Status) -> String {
     let mut line = format!(
         "INIT_REPORT Init Duration: {} ms\tPhase: {}\tStatus: {}",
         millis(took),
@@ -26,11 +78,7 @@ pub(super) fn init_report(took: Duration, phase: Phase, status: &Status) -> Stri
     line
 }
 
-pub(super) fn restore_start(runtime: &RuntimeName) -> String {
-    format!("RESTORE_START Runtime Version: {}\tRuntime Version ARN: {}\n", runtime.label, runtime.arn)
-}
-
-pub(super) fn restore_report(took: Duration, status: &Status) -> String {
+fn restore_report(took: Duration, status: &Status) -> String {
     let mut line = format!("RESTORE_REPORT Restore Duration: {} ms", millis(took));
     if !matches!(status, Status::Success) {
         let _ = write!(line, "\tStatus: {}", status.as_str());
@@ -42,22 +90,14 @@ pub(super) fn restore_report(took: Duration, status: &Status) -> String {
     line
 }
 
-pub(super) fn start(request_id: &str, version: Version) -> String {
-    format!("START RequestId: {request_id} Version: {version}\n")
-}
-
-pub(super) fn end(request_id: &str) -> String {
-    format!("END RequestId: {request_id}\n")
-}
-
-pub(super) fn failure(at_ms: i64, request_id: &str, error: &PlatformError) -> String {
+fn failure(at_ms: i64, request_id: &str, error: &PlatformError) -> String {
     if error.kind == "Sandbox.Timedout" {
-        return format!("{} {request_id} {}\n\n", super::json::timestamp(at_ms), error.text);
+        return format!("{} {request_id} {}\n\n", timestamp(at_ms), error.text);
     }
     format!("{}\n{}\n", error.message(request_id), error.kind)
 }
 
-pub(super) fn report(request_id: &str, figures: &Figures) -> String {
+fn report(request_id: &str, figures: &Figures) -> String {
     let mut line = String::with_capacity(200);
     let _ = write!(
         line,
@@ -73,7 +113,7 @@ pub(super) fn report(request_id: &str, figures: &Figures) -> String {
         let _ = write!(line, "Init Duration: {} ms\t", millis(init));
     }
     if let Some(restore) = figures.restore {
-        let billed = super::json::whole_millis(restore);
+        let billed = whole_millis(restore);
         let _ = write!(line, "Restore Duration: {} ms\tBilled Restore Duration: {billed} ms\t", millis(restore));
     }
     match &figures.status {

@@ -3,18 +3,17 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde_json::json;
 
 use super::Delivery;
 use super::state::Refusal;
 use crate::RESPONSE_BYTES_MAX;
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// `next`: the event, with its headers. Empty ones are left out.
 pub(super) fn event(delivery: &Delivery) -> Answer {
     // Ruby's client parses the event only when the content type is exactly this.
-    let mut answer = body(StatusCode::OK, delivery.event.clone());
+    let mut answer = json(StatusCode::OK, delivery.event.clone());
     let headers = answer.headers_mut();
     let mut put = |name: &'static str, value: &str| {
         // Client contexts are UTF-8; a header takes their bytes as they are.
@@ -33,16 +32,16 @@ pub(super) fn event(delivery: &Delivery) -> Answer {
 
 /// `restore/next`.
 pub(super) fn restored() -> Answer {
-    body(StatusCode::OK, Bytes::new())
+    json(StatusCode::OK, Bytes::new())
 }
 
 /// 202.
-pub(super) fn accepted() -> Answer {
-    body(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+pub(crate) fn accepted() -> Answer {
+    json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
 }
 
 pub(super) fn pong() -> Answer {
-    let mut answer = body(StatusCode::OK, Bytes::from_static(b"pong"));
+    let mut answer = json(StatusCode::OK, Bytes::from_static(b"pong"));
     answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     answer
 }
@@ -74,16 +73,17 @@ pub(super) fn bad_response_mode() -> Answer {
     error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode")
 }
 
-pub(super) fn not_found(path: &str) -> Answer {
-    let message = format!("{path} is not a path of the Runtime API that this environment serves");
+pub(crate) fn not_found(path: &str) -> Answer {
+    let message = format!("{path} is not a call that this environment serves");
     error(StatusCode::NOT_FOUND, "NotFound", &message)
 }
 
-pub(super) fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
-    body(status, json!({"errorMessage": message, "errorType": kind}).to_string().into())
+pub(crate) fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    json(status, serde_json::json!({"errorMessage": message, "errorType": kind}).to_string().into())
 }
 
-fn body(status: StatusCode, bytes: Bytes) -> Answer {
+/// With the content type that Ruby's client wants exactly so.
+pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(bytes));
     *answer.status_mut() = status;
     answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -2,9 +2,11 @@
 //!
 //! Source: fact sheet "Lambda execution-environment contract", section 1. [`RuntimeApi`] is the
 //! environment's side: it hears what the runtime says and hands it events. [`routes`] is the
-//! runtime's side, and [`state`] the state machine between them, whose refusals runtimes see.
+//! runtime's side, behind the [`door`] that all of a sandbox's APIs share, and [`state`] the state
+//! machine between them, whose refusals runtimes see.
 
-mod answers;
+pub(crate) mod answers;
+mod door;
 mod routes;
 mod state;
 mod streamed;
@@ -13,11 +15,11 @@ use std::net::TcpListener as StdTcpListener;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hearth_core::{TaskKind, Tasks};
-use tokio::net::TcpListener;
+use hearth_core::Tasks;
 use tokio::sync::mpsc;
 
 use crate::environment::Said;
+pub(crate) use door::{Door, Services};
 use state::{Shared, Turn};
 
 /// An event for the runtime, with all that its headers say.
@@ -44,15 +46,11 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Serves `listener` until the returned value is dropped. `snap_start`: with the calls about a
-    /// restore.
-    pub(crate) fn serve(listener: StdTcpListener, snap_start: bool, tasks: &Tasks) -> std::io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+    /// `snap_start`: with the calls about a restore.
+    pub(crate) fn new(snap_start: bool) -> Self {
         let (tx, words) = mpsc::channel(WORDS_MAX);
         let shared = Arc::new(Shared::new(tx, snap_start));
-        tasks.spawn(TaskKind::Listener, "runtime api", routes::accept(listener, Arc::clone(&shared), tasks.clone()));
-        Ok(Self { shared, words })
+        Self { shared, words }
     }
 
     /// Waits for the runtime's next word. Cancel-safe. Never `Closed`: connections come and go,
@@ -95,8 +93,16 @@ impl RuntimeApi {
     }
 }
 
-impl Drop for RuntimeApi {
-    fn drop(&mut self) {
-        self.shared.closed.start();
-    }
+/// Serves the listener of a sandbox: `runtime` where the runtime speaks HTTP, and `services`.
+///
+/// # Errors
+/// When the listener cannot be watched.
+pub(crate) fn open(
+    listener: StdTcpListener,
+    runtime: Option<&RuntimeApi>,
+    services: &Services,
+    tasks: &Tasks,
+) -> std::io::Result<Door> {
+    let runtime = runtime.map(|runtime| Arc::clone(&runtime.shared));
+    Door::open(listener, runtime, services.clone(), tasks)
 }

@@ -1,20 +1,9 @@
 //! The calls a runtime makes.
 
-use std::convert::Infallible;
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use hearth_core::{TaskKind, Tasks};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::{SocketFlags, accept_with};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer};
 use super::state::{Phase, Shared, Turn};
@@ -25,82 +14,25 @@ use crate::environment::{Said, TRUNCATED};
 /// An error document larger than this is cut off: it is a function's own, and goes to a caller.
 const ERROR_BYTES_MAX: usize = RESPONSE_BYTES_MAX;
 
-/// Connections at once; a function that opens more waits in its own backlog.
-const CONNECTIONS_MAX: usize = 64;
-
-/// Serves the listener until the environment is gone.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Tasks) {
-    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            () = shared.closed.started() => return,
-            accepted = listener.accept() => accepted.map(|(stream, _)| stream),
-            swept = shared.sweep() => match waiting(&listener) {
-                Some(accepted) => {
-                    // There may be more.
-                    shared.ask_sweep(swept);
-                    accepted
-                }
-                // Dropping `swept` tells so.
-                None => continue,
-            },
-        };
-        let stream = match accepted {
-            Ok(stream) => stream,
-            Err(error) => {
-                // Out of descriptors, most likely: give others time to return some.
-                tracing::warn!(%error, "runtime api: failed to accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        let counted = shared.count();
-        tasks.spawn(TaskKind::Listener, "runtime api connection", async move {
-            let service = service_fn(|request| serve(Arc::clone(&shared), request));
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).max_buf_size(64 * 1024).keep_alive(true);
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                // An error is the runtime hanging up.
-                _ = connection => {}
-                () = shared.closed.started() => {}
-            }
-            drop((place, counted));
-        });
-    }
-}
-
-/// A connection that the listener has and its readiness does not show yet.
-fn waiting(listener: &TcpListener) -> Option<io::Result<TcpStream>> {
-    let accepted = accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()?;
-    Some(TcpStream::from_std(std::net::TcpStream::from(accepted)))
-}
-
-async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let path = request.uri().path().to_owned();
-    let Some(call) = path.strip_prefix("/2018-06-01/") else {
-        return Ok(answers::not_found(&path));
-    };
+/// Answers what stands under `/2018-06-01/`; `call` is the rest of the path.
+pub(super) async fn serve(shared: &Shared, call: &str, request: Request<Incoming>) -> Answer {
     let parts: Vec<&str> = call.split('/').collect();
-    Ok(match (request.method(), parts.as_slice()) {
+    match (request.method(), parts.as_slice()) {
         (&Method::GET, ["runtime", "invocation", "next"]) => match shared.next().await {
             Ok(delivery) => answers::event(&delivery),
             Err(refusal) => answers::refused(refusal),
         },
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => response(&shared, id, request).await,
-        (&Method::POST, ["runtime", "invocation", id, "error"]) => error(&shared, id, request).await,
-        (&Method::POST, ["runtime", "init", "error"]) => init_error(&shared, request).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => response(shared, id, request).await,
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => error(shared, id, request).await,
+        (&Method::POST, ["runtime", "init", "error"]) => init_error(shared, request).await,
         (&Method::GET, ["runtime", "restore", "next"]) if shared.snap_start => match shared.restore_next().await {
             Ok(()) => answers::restored(),
             Err(refusal) => answers::refused(refusal),
         },
-        (&Method::POST, ["runtime", "restore", "error"]) if shared.snap_start => restore_error(&shared, request).await,
+        (&Method::POST, ["runtime", "restore", "error"]) if shared.snap_start => restore_error(shared, request).await,
         (&Method::GET, ["ping"]) => answers::pong(),
-        _ => answers::not_found(&path),
-    })
+        _ => answers::not_found(request.uri().path()),
+    }
 }
 
 async fn response(shared: &Shared, id: &str, request: Request<Incoming>) -> Answer {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hearth_core::Shutdown;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -75,7 +74,6 @@ pub(super) struct Shared {
     restored: Notify,
     /// Whether the calls about a restore exist.
     pub(super) snap_start: bool,
-    pub(super) closed: Shutdown,
     /// How many are open.
     connections: watch::Sender<usize>,
     /// A wish that the listener has nothing left: the sender is dropped when that is so.
@@ -95,7 +93,6 @@ impl Shared {
             delivered: Notify::new(),
             restored: Notify::new(),
             snap_start,
-            closed: Shutdown::new(),
             connections: watch::Sender::new(0),
             sweep: Mutex::new(None),
             swept: Notify::new(),
