@@ -237,10 +237,9 @@ fn find(lambda: &Lambda, entry: &Arc<Entry>, target: &Target) -> Result<Config, 
 
 /// An alias and a version that are not there are told in different words.
 fn absent(target: &Target) -> Error {
-    match target.parsed_qualifier() {
-        Some(Qualifier::Alias(_)) => Error::AliasNotFound { arn: target.asked_arn() },
-        _ => target.not_found(),
-    }
+    // A number that is too large for any version names no alias either.
+    let is_number = target.qualifier.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_number { target.not_found() } else { Error::AliasNotFound { arn: target.asked_arn() } }
 }
 
 /// The text is recorded for `$LATEST` itself; an alias that leads there is no more published.

@@ -91,11 +91,12 @@ async fn snapshot(lambda: &Lambda, begun: &Entry, number: u64, files: &Files) ->
     let now = lambda.functions.get(&begun.key).filter(|now| now.record.incarnation == begun.record.incarnation);
     let absent = || Error::FunctionNotFound { arn: begun.arn.clone() };
     let spec = now.and_then(|now| now.spec(number)).ok_or_else(absent)?;
-    let preparation = tokio::select! {
-        preparation = lambda.preparation.joined() => preparation,
-        () = lambda.shutdown.started() => return Err(absent()),
-    };
-    preparation.snapshot(spec).await.map_err(Error::Snapshot)
+    let made = async { lambda.preparation.joined().await.snapshot(spec).await };
+    tokio::select! {
+        made = made => made.map_err(Error::Snapshot),
+        // What was begun is begun anew at the next start.
+        () = lambda.shutdown.started() => Err(absent()),
+    }
 }
 
 async fn unpack(lambda: &Lambda, key: &FunctionKey, config: &Config) -> Result<Files, Error> {

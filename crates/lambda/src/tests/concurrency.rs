@@ -337,6 +337,14 @@ async fn provisions_that_are_refused() {
                  constraint: Member must have value greater than or equal to 1",
             ),
             put("unknown alias", "nope", 1, 404, NOT_FOUND, &format!("Cannot find alias arn: {ARN}:f:nope")),
+            put(
+                "a huge version",
+                "99999999999999999999",
+                1,
+                404,
+                NOT_FOUND,
+                &format!("Function not found: {ARN}:f:99999999999999999999"),
+            ),
             put("unknown version", "10", 1, 404, NOT_FOUND, &format!("Function not found: {ARN}:f:10")),
             case(
                 "an alias of an unknown function",

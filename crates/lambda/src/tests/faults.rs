@@ -8,6 +8,7 @@
 use hearth_model::Lookup;
 use hearth_store::faults::{Call, Fault, Faults, Faulty};
 
+use super::versions::{led, until};
 use super::*;
 
 /// What a client can see of the function.
@@ -16,6 +17,10 @@ struct Seen {
     code: Option<String>,
     timeout: u64,
     tags: usize,
+    /// Each version's code, by number: a version is there whole or not at all.
+    versions: Vec<(u64, String)>,
+    /// What the alias leads to.
+    alias: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +29,24 @@ enum Step {
     Code,
     Configuration,
     Tag,
+    Publish,
+    Alias,
+    PublishWithCode,
     Delete,
     CreateAgain,
 }
 
-const STORY: [Step; 6] = [Step::Create, Step::Code, Step::Configuration, Step::Tag, Step::Delete, Step::CreateAgain];
+const STORY: [Step; 9] = [
+    Step::Create,
+    Step::Code,
+    Step::Configuration,
+    Step::Tag,
+    Step::Publish,
+    Step::Alias,
+    Step::PublishWithCode,
+    Step::Delete,
+    Step::CreateAgain,
+];
 
 fn sha256(text: &str) -> String {
     crate::package::hash(&package(text)).code_sha256()
@@ -47,6 +65,15 @@ impl Step {
                 world.call("PUT", &format!("{function}/configuration"), json!({"Timeout": 77})).await
             }
             Self::Tag => world.call("POST", &tags, json!({"Tags": {"a": "b"}})).await,
+            Self::Publish => world.call("POST", &format!("{function}/versions"), Value::Null).await,
+            Self::Alias => {
+                let body = json!({"Name": "live", "FunctionVersion": "1"});
+                world.call("POST", &format!("{function}/aliases"), body).await
+            }
+            Self::PublishWithCode => {
+                let body = json!({"ZipFile": zipped("four"), "Publish": true});
+                world.call("PUT", &format!("{function}/code"), body).await
+            }
             Self::Delete => world.call("DELETE", function, Value::Null).await,
         };
         answer.map(|_| ())
@@ -57,7 +84,7 @@ impl Step {
             Self::Create | Self::CreateAgain => Seen {
                 code: Some(sha256(if matches!(self, Self::Create) { "one" } else { "three" })),
                 timeout: 3,
-                tags: 0,
+                ..Seen::default()
             },
             Self::Code => Seen {
                 code: Some(sha256("two")),
@@ -68,6 +95,22 @@ impl Step {
                 ..before.clone()
             },
             Self::Tag => Seen { tags: 1, ..before.clone() },
+            Self::Publish => Seen {
+                versions: vec![(1, before.code.clone().unwrap_or_default())],
+                ..before.clone()
+            },
+            Self::Alias => Seen {
+                alias: Some("1".to_owned()),
+                ..before.clone()
+            },
+            Self::PublishWithCode => {
+                let mut then = Seen {
+                    code: Some(sha256("four")),
+                    ..before.clone()
+                };
+                then.versions.push((2, sha256("four")));
+                then
+            }
             Self::Delete => Seen::default(),
         }
     }
@@ -86,9 +129,24 @@ async fn see(world: &World) -> Seen {
                 code: configuration["CodeSha256"].as_str().map(ToOwned::to_owned),
                 timeout: configuration["Timeout"].as_u64().unwrap(),
                 tags: shown["Tags"].as_object().map_or(0, serde_json::Map::len),
+                versions: versions(world).await,
+                alias: alias(world).await,
             }
         }
     }
+}
+
+async fn versions(world: &World) -> Vec<(u64, String)> {
+    let list = world.expect("GET", "/2015-03-31/functions/f/versions", Value::Null, 200).await;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let published = list["Versions"].as_array().unwrap().iter().skip(1);
+    published.map(|version| (text(&version["Version"]).parse().unwrap(), text(&version["CodeSha256"]))).collect()
+}
+
+async fn alias(world: &World) -> Option<String> {
+    let answer = world.call("GET", "/2015-03-31/functions/f/aliases/live", Value::Null).await.ok()?;
+    let shown: Value = serde_json::from_slice(&answer.body).unwrap();
+    shown["FunctionVersion"].as_str().map(ToOwned::to_owned)
 }
 
 /// Waits for a change to end; a crashed store lets none end.
@@ -172,6 +230,10 @@ async fn every_failure_of_the_store_leaves_the_truth() {
                 assert_eq!(shown["State"], "Active", "{fault:?} at {nth}: {shown}");
                 assert_eq!(shown["LastUpdateStatus"], "Successful", "{fault:?} at {nth}: {shown}");
                 ready(&again, &format!("{fault:?} at {nth}, after the restart")).await;
+                for (number, _) in &found.versions {
+                    let what = format!("{fault:?} at {nth}: version {number} serves");
+                    until(&what, || led(&again, "f", &number.to_string()).is_some()).await;
+                }
                 if matches!(fault, Fault::FailBefore | Fault::FailAfter) {
                     ready(&world, &format!("{fault:?} at {nth}")).await;
                 }
