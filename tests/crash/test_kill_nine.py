@@ -1,4 +1,4 @@
-"""`kill -9` again and again, while threads create, update and delete functions.
+"""`kill -9` again and again, while threads create, update, publish and delete functions.
 
 After each restart: every acknowledged change is there; what was under way is there whole or not at
 all; each function that is listed can be got, downloaded and invoked; and nothing of the killed
@@ -62,6 +62,8 @@ class Expected:
     def __init__(self):
         self.acknowledged = None
         self.possible = {None}
+        # The marker of each version that was acknowledged, by number.
+        self.versions = {}
 
     def trying(self, state):
         self.possible = {self.acknowledged, state}
@@ -69,6 +71,8 @@ class Expected:
     def done(self, state):
         self.acknowledged = state
         self.possible = {state}
+        if state is None:
+            self.versions = {}
 
 
 class Writer:
@@ -99,8 +103,9 @@ class Writer:
         self._serial += 1
         marker = f"{name}.{self._serial}"
         now = expected.acknowledged
-        choice = "create" if now is None else self.rng.choice(["code", "configuration", "configuration", "delete"])
-        after = {"create": (marker, "new"), "code": now and (marker, now[1]), "configuration": now and (now[0], marker), "delete": None}[choice]
+        choice = "create" if now is None else self.rng.choice(["code", "configuration", "publish", "publish", "delete"])
+        after = {"create": (marker, "new"), "code": now and (marker, now[1]), "configuration": now and (now[0], marker),
+                 "publish": now, "delete": None}[choice]
         expected.trying(after)
         if choice == "create":
             client.create_function(FunctionName=name, Runtime=PROVIDED, Handler="x", Role=caller.role, Description="new",
@@ -109,6 +114,8 @@ class Writer:
             client.update_function_code(FunctionName=name, ZipFile=package(marker))
         elif choice == "configuration":
             client.update_function_configuration(FunctionName=name, Description=marker)
+        elif choice == "publish":
+            expected.versions[client.publish_version(FunctionName=name)["Version"]] = now[0]
         else:
             client.delete_function(FunctionName=name)
         expected.done(after)
@@ -202,7 +209,24 @@ def check_function(caller, name, state):
     found = (marker, settled["Description"])
     assert found in state.possible, f"{name} is {found}, expected one of {state.possible}"
     assert code == package(marker), f"{name} runs other code than it shows"
+    check_versions(caller, function, state)
     state.done(found)
+
+
+def check_versions(caller, function, state):
+    """Those that were acknowledged are there; of what was under way one more may be, and is whole."""
+    pages = caller.awslambda.get_paginator("list_versions_by_function").paginate(FunctionName=function.name)
+    listed = {v["Version"]: v["CodeSha256"] for page in pages for v in page["Versions"] if v["Version"] != "$LATEST"}
+    assert listed.keys() >= state.versions.keys(), f"{function.name} lost versions: {state.versions}, found {listed}"
+    more = listed.keys() - state.versions.keys()
+    assert len(more) <= 1, f"{function.name} has versions that nobody published: {more}"
+    for version in more:
+        state.versions[version] = function.call(Qualifier=version)
+    for version, marker in state.versions.items():
+        assert listed[version] == code_sha256(package(marker)), f"{function.name}:{version} has other code"
+    if listed:
+        newest = max(listed, key=int)
+        assert function.call(Qualifier=newest) == state.versions[newest], f"{function.name}:{newest} runs other code"
 
 
 def test_kill_nine(make_server, checker):
