@@ -151,7 +151,7 @@ settings! {
     environments_linger_ms: Count<0, 60_000>, "environments.linger_ms", Some("HEARTH_ENVIRONMENTS_LINGER_MS"), None,
         default |_: &Host| Count(20), said "20",
         "Milliseconds between an answer and the freeze, so that a burst does not pay for thawing.";
-    environments_max_age_s: Count<60, 39_600>, "environments.max_age_s", Some("HEARTH_ENVIRONMENTS_MAX_AGE_S"), None,
+    environments_max_age_s: Count<1, 39_600>, "environments.max_age_s", Some("HEARTH_ENVIRONMENTS_MAX_AGE_S"), None,
         default |_: &Host| Count(39_600), said "39600",
         "Seconds after which an environment takes no further invocation and is replaced.";
     environments_max_errors: Count<1, 1_000>, "environments.max_errors", Some("HEARTH_ENVIRONMENTS_MAX_ERRORS"), None,
