@@ -1,7 +1,7 @@
 # The commands of this repository. `make help` lists them.
 #
 # Everything is idempotent and works on a machine that has never seen the project: it needs cargo
-# on the PATH, Python 3 with its venv module, and Node.js. What the tests install goes to .cache/.
+# on the PATH, Python 3 with its venv module, and Node.js with npm. What the tests install goes to .cache/.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -37,7 +37,7 @@ unit: toolchain ## Run the Rust tests
 	$(CARGO) test --workspace --locked
 
 .PHONY: e2e
-e2e: toolchain venv ## Run the real AWS clients against the real server
+e2e: toolchain venv packages ## Run the real AWS clients against the real server
 	$(CARGO) build --locked -p hearth
 	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$$PATH" "$(VENV)/bin/pytest" -q -c tests/pytest.ini tests
 
@@ -80,4 +80,17 @@ $(VENV)/.ready: tests/requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on the PATH; the end-to-end tests need Python 3.10 or newer" >&2; exit 1; }
 	$(PYTHON) -m venv --clear "$(VENV)"
 	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+# What the functions of tests/security import: real packages, at pinned versions.
+.PHONY: packages
+packages: $(CACHE)/packages/.ready
+
+$(CACHE)/packages/.ready: $(VENV)/.ready tests/security/packages/requirements.txt tests/security/packages/package-lock.json
+	@command -v npm >/dev/null || { echo "make: npm is not on the PATH; it comes with Node.js, on Debian in the package npm" >&2; exit 1; }
+	rm -rf "$(CACHE)/packages"
+	mkdir -p "$(CACHE)/packages/nodejs"
+	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --target "$(CACHE)/packages/python" -r tests/security/packages/requirements.txt
+	cp tests/security/packages/package.json tests/security/packages/package-lock.json "$(CACHE)/packages/nodejs/"
+	npm ci --silent --no-audit --no-fund --prefix "$(CACHE)/packages/nodejs"
 	@touch $@

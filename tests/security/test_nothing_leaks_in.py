@@ -85,7 +85,7 @@ LIMITS = {
     "Max realtime priority": ("0", "0"), "Max stack size": ("8388608", "unlimited"),
 }
 # Of the host's file systems: the system, and what of /etc programs need. Everything else is the sandbox's own.
-SHARED = re.compile(r"/(usr|lib|lib32|lib64|libx32|bin|sbin|etc/(ld\.so\.cache|ssl/certs|ssl|pki|alternatives|mime\.types|ca-certificates|crypto-policies))$")
+SHARED = re.compile(r"/(usr|lib|lib32|lib64|libx32|bin|sbin|etc/(ld\.so\.cache|ssl/certs|ssl|pki|alternatives|mime\.types|services|protocols|ca-certificates|crypto-policies))$")
 OWN = re.compile(r"/(|proc|proc/.*|tmp|dev/(null|zero|full|random|urandom)|var/task|var/runtime|opt)$")
 
 

@@ -116,8 +116,9 @@ impl Base {
 /// What every program needs to start. `/usr/local` comes with `/usr`.
 const SYSTEM_FOLDERS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];
 
-/// The dynamic linker's cache, certificates for outbound TLS, and the links of `/usr/bin`.
-const SYSTEM_FILES: [&str; 4] = ["/etc/ld.so.cache", "/etc/ssl/certs", "/etc/alternatives", "/etc/mime.types"];
+/// The dynamic linker's cache, certificates for outbound TLS, the links of `/usr/bin`, and what names stand for.
+const SYSTEM_FILES: [&str; 6] =
+    ["/etc/ld.so.cache", "/etc/ssl/certs", "/etc/alternatives", "/etc/mime.types", "/etc/services", "/etc/protocols"];
 
 /// A minimal `/etc`. The user's name is AWS's.
 fn files(name_servers: &[Ipv4Addr]) -> Vec<SmallFile> {
