@@ -104,6 +104,8 @@ pub(crate) enum HandleKind {
     CpuQuotaV1,
     /// `cpu.cfs_period_us`, writable.
     CpuPeriodV1,
+    /// `cpu.max.burst` or `cpu.cfs_burst_us`, writable.
+    CpuBurst,
     /// The folder with `memory.current` and its like.
     MemoryDirV2,
     /// The folder with `memory.usage_in_bytes` and its like.

@@ -40,6 +40,12 @@ impl Bandwidth {
         }
     }
 
+    /// What `cpu.max.burst` and `cpu.cfs_burst_us` take: what was not used of one period may be used in the next. Without
+    /// it a process that stays within its share waits all the same, whenever it moves from one processor to another.
+    pub(crate) fn burst(self) -> Option<String> {
+        self.quota_us.map(|quota| quota.to_string())
+    }
+
     /// What `cpu.cfs_period_us` takes.
     pub(crate) fn v1_period(self) -> String {
         self.period_us.to_string()
@@ -60,6 +66,7 @@ mod tests {
         let bandwidth = Bandwidth::new(millis);
         assert_eq!(bandwidth.v2(), v2);
         assert_eq!((bandwidth.v1_quota().as_str(), bandwidth.v1_period().as_str()), v1);
+        assert_eq!(bandwidth.burst().as_deref(), millis.map(|_| v1.0));
     }
 
     #[test]

@@ -65,7 +65,19 @@ fn touch(dir: &Path, files: &[&str]) {
 fn v2_limits_are_written() {
     let fake = tempfile::tempdir().unwrap();
     let dir = fake.path();
-    touch(dir, &["memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max", "cgroup.freeze", "cgroup.kill"]);
+    touch(
+        dir,
+        &[
+            "memory.max",
+            "memory.swap.max",
+            "cpu.max",
+            "cpu.max.burst",
+            "cpu.weight",
+            "pids.max",
+            "cgroup.freeze",
+            "cgroup.kill",
+        ],
+    );
     v2::apply(dir, &limits()).unwrap();
     check_file(dir, "memory.max", "134217728");
     check_file(dir, "memory.swap.max", "0");
@@ -80,7 +92,8 @@ fn v2_limits_are_written() {
             HandleKind::FreezeV2,
             HandleKind::KillV2,
             HandleKind::MemoryDirV2,
-            HandleKind::CpuQuotaV2
+            HandleKind::CpuQuotaV2,
+            HandleKind::CpuBurst
         ]
     );
 }

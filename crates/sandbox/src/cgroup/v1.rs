@@ -68,12 +68,22 @@ fn apply_memory(path: &Path, bytes: u64) -> Result<(), SetupError> {
 pub(super) fn handles(controller: Controller, path: &Path) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
     Ok(match controller {
         Controller::Memory => vec![(HandleKind::MemoryDirV1, open_dir(path)?)],
-        Controller::Cpu => vec![
-            (HandleKind::CpuQuotaV1, open_write(&path.join("cpu.cfs_quota_us"))?),
-            (HandleKind::CpuPeriodV1, open_write(&path.join("cpu.cfs_period_us"))?),
-        ],
+        Controller::Cpu => cpu_handles(path)?,
         Controller::Freezer => vec![(HandleKind::FreezeV1, open_write(&path.join("freezer.state"))?)],
         Controller::CpuAcct => vec![(HandleKind::CpuDirV1, open_dir(path)?)],
         Controller::Pids => Vec::new(),
     })
+}
+
+fn cpu_handles(path: &Path) -> Result<Vec<(HandleKind, OwnedFd)>, SetupError> {
+    let mut handles = vec![
+        (HandleKind::CpuQuotaV1, open_write(&path.join("cpu.cfs_quota_us"))?),
+        (HandleKind::CpuPeriodV1, open_write(&path.join("cpu.cfs_period_us"))?),
+    ];
+    // Linux 5.14.
+    let burst = path.join("cpu.cfs_burst_us");
+    if burst.exists() {
+        handles.push((HandleKind::CpuBurst, open_write(&burst)?));
+    }
+    Ok(handles)
 }

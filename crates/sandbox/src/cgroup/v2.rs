@@ -75,6 +75,10 @@ pub(super) fn handles(path: &Path, controls: bool) -> Result<Vec<(HandleKind, Ow
         if path.join("cpu.max").exists() {
             handles.push((HandleKind::CpuQuotaV2, open_write(&path.join("cpu.max"))?));
         }
+        // Linux 5.14.
+        if path.join("cpu.max.burst").exists() {
+            handles.push((HandleKind::CpuBurst, open_write(&path.join("cpu.max.burst"))?));
+        }
     }
     Ok(handles)
 }

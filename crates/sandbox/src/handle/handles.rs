@@ -127,6 +127,17 @@ impl Handles {
     /// Does nothing where no CPU controller is.
     fn write_quota(&self, millis: Option<u32>) -> io::Result<()> {
         let bandwidth = Bandwidth::new(millis);
+        let burst = self.find(HandleKind::CpuBurst);
+        // The kernel demands `burst <= quota` at every moment.
+        burst.map_or(Ok(()), |file| sys::write_at_start(file, "0"))?;
+        self.write_bandwidth(bandwidth)?;
+        match (burst, bandwidth.burst()) {
+            (Some(file), Some(text)) => sys::write_at_start(file, &text),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_bandwidth(&self, bandwidth: Bandwidth) -> io::Result<()> {
         if let Some(file) = self.find(HandleKind::CpuQuotaV2) {
             return sys::write_at_start(file, &bandwidth.v2());
         }
