@@ -46,6 +46,16 @@ bench: toolchain ## Measure, beside whatever peers are installable
 	$(CARGO) build --release --locked -p hearth -p hearth-bench
 	"$(TARGET)/release/hearth-bench" --hearth "$(TARGET)/release/hearth" $(ARGS)
 
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: toolchain ## Drive every parser of bytes from sandboxes with a fuzzer, FUZZ_SECONDS each
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked --version 0.13.2
+	@cd fuzz && for target in $$($(CARGO) fuzz list --fuzz-dir .); do \
+	  echo "fuzz: $$target"; \
+	  $(CARGO) fuzz run --fuzz-dir . --sanitizer none "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+	    -print_final_stats=0 -verbosity=0 || exit 1; \
+	done
+
 .PHONY: soak
 soak: toolchain ## Ten minutes of 1,000 environments, and a count of what they leave behind
 	$(CARGO) build --release --locked -p hearth -p hearth-bench

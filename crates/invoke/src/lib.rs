@@ -14,6 +14,8 @@ mod concurrency;
 mod demand;
 mod environment;
 mod extensions;
+#[doc(hidden)]
+pub mod fuzzing;
 mod parking;
 mod payload;
 mod pool;

@@ -41,17 +41,7 @@ impl Lines {
         let Some(n) = read_some(&mut self.pipe, buffer) else {
             return 0;
         };
-        let mut rest = 0;
-        for end in memchr::memchr_iter(b'\n', &buffer[..n]) {
-            self.line.extend_from_slice(&buffer[rest..=end]);
-            rest = end + 1;
-            take(std::mem::take(&mut self.line));
-        }
-        self.line.extend_from_slice(&buffer[rest..n]);
-        while self.line.len() >= LINE_BYTES_MAX {
-            let tail = self.line.split_off(LINE_BYTES_MAX);
-            take(std::mem::replace(&mut self.line, tail));
-        }
+        cut(&mut self.line, &buffer[..n], &mut take);
         n
     }
 
@@ -64,6 +54,21 @@ impl Lines {
 
     pub(super) fn close(&mut self) {
         self.pipe = None;
+    }
+}
+
+/// Takes the lines out of what was printed; `line` is the beginning of one, before and after.
+pub(crate) fn cut(line: &mut Vec<u8>, printed: &[u8], mut take: impl FnMut(Vec<u8>)) {
+    let mut rest = 0;
+    for end in memchr::memchr_iter(b'\n', printed) {
+        line.extend_from_slice(&printed[rest..=end]);
+        rest = end + 1;
+        take(std::mem::take(line));
+    }
+    line.extend_from_slice(&printed[rest..]);
+    while line.len() >= LINE_BYTES_MAX {
+        let tail = line.split_off(LINE_BYTES_MAX);
+        take(std::mem::replace(line, tail));
     }
 }
 

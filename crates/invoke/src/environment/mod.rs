@@ -22,7 +22,9 @@ mod run;
 
 pub(crate) use answer::TRUNCATED;
 pub(crate) use base::Base;
+pub(crate) use lines::cut;
 pub(crate) use link::Said;
 pub(crate) use open::{first_snapshot, hold_snapshots, start, start_provisioned};
+pub(crate) use output::level_of;
 pub(crate) use parked::Parked;
 pub(crate) use process::Workshop;

@@ -148,7 +148,7 @@ fn push_line(line: &[u8], threshold: Option<LogLevel>, clock: &Clock, journal: &
 
 /// The level that a JSON line states; `Fatal` (never left out) for plain text, `Info` for JSON
 /// that states none.
-fn level_of(line: &[u8]) -> LogLevel {
+pub(crate) fn level_of(line: &[u8]) -> LogLevel {
     #[derive(Deserialize)]
     struct Leveled<'a> {
         #[serde(borrow)]

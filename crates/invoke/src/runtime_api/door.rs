@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::{SocketFlags, accept_with};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -92,6 +93,22 @@ impl Door {
     }
 }
 
+/// One connection, for [`crate::fuzzing`].
+pub(crate) async fn converse_once<S>(stream: S, runtime: &super::RuntimeApi, services: Services, tasks: &Tasks)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let inside = Inside {
+        runtime: Some(Arc::clone(&runtime.shared)),
+        services,
+        closed: Shutdown::new(),
+        tasks: tasks.clone(),
+    };
+    if let Ok(place) = Arc::new(tokio::sync::Semaphore::new(1)).acquire_owned().await {
+        converse(stream, Arc::new(inside), (place, None)).await;
+    }
+}
+
 async fn accept(listener: TcpListener, inside: Arc<Inside>) {
     let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
     loop {
@@ -111,6 +128,7 @@ async fn accept(listener: TcpListener, inside: Arc<Inside>) {
         };
         match accepted {
             Ok(stream) => {
+                let _ = stream.set_nodelay(true);
                 // A runtime's last words may come after its end, as long as a connection is open.
                 let counted = inside.runtime.as_ref().map(Shared::count);
                 let connection = converse(stream, Arc::clone(&inside), (place, counted));
@@ -131,8 +149,10 @@ fn waiting(listener: &TcpListener) -> Option<std::io::Result<TcpStream>> {
     Some(TcpStream::from_std(std::net::TcpStream::from(accepted)))
 }
 
-async fn converse(stream: TcpStream, inside: Arc<Inside>, held: (OwnedSemaphorePermit, Option<Counted>)) {
-    let _ = stream.set_nodelay(true);
+async fn converse<S>(stream: S, inside: Arc<Inside>, held: (OwnedSemaphorePermit, Option<Counted>))
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(|request| serve(Arc::clone(&inside), request));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).max_buf_size(64 * 1024).keep_alive(true);

@@ -19,7 +19,7 @@ use hearth_core::Tasks;
 use tokio::sync::mpsc;
 
 use crate::environment::Said;
-pub(crate) use door::{Door, Services};
+pub(crate) use door::{Door, Services, converse_once};
 use state::{Shared, Turn};
 
 /// An event for the runtime, with all that its headers say.

@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("iam", 4),
     ("node", 5),
     ("hearth", 6),
+    ("fuzzing", 6),
     ("testkit", 6),
     ("bench", 6),
 ];
