@@ -204,10 +204,19 @@ impl Environment {
                 Event::Extensions if self.mishap().await.is_none() => {}
                 Event::Exited(_) | Event::Extensions => {
                     self.go_down();
-                    self.finish_down().await;
                     // One that is kept initialised is replaced, not mended at the next job.
                     if self.handle.provisioned && self.pool.withdraw(self.handle.id) {
                         return None;
+                    }
+                    match self.take_leave().await {
+                        Next::Run(job) => return Some(job),
+                        Next::Wait => {}
+                        Next::Retire { successor } => {
+                            if let Some(spec) = successor {
+                                start(&self.plane, &self.pool, spec);
+                            }
+                            return None;
+                        }
                     }
                 }
                 Event::Time if freeze_at.is_some() => {
@@ -222,6 +231,16 @@ impl Environment {
                 }
             }
         }
+    }
+
+    /// Extensions take their time to end, in which no job is to wait for this environment.
+    async fn take_leave(&mut self) -> Next {
+        if self.downfall.is_none() || !self.pool.withdraw(self.handle.id) {
+            self.finish_down().await;
+            return Next::Wait;
+        }
+        self.finish_down().await;
+        self.offer()
     }
 
     /// When nobody has asked for it by then, it ends.

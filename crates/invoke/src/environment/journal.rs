@@ -86,6 +86,11 @@ impl Journal {
         }
     }
 
+    /// Whether what is told is written as records, in the log or to subscribers.
+    pub(super) fn has_records(&self) -> bool {
+        self.reporter.is_json() || self.telemetry.is_wanted()
+    }
+
     /// What telemetry alone has.
     pub(super) fn tell_telemetry(&self, timestamp_ms: i64, entry: &Entry<'_>) {
         if let Entry::Failure { request_id, error } = entry {

@@ -159,6 +159,13 @@ impl Environment {
 
     /// Waits until everyone who was told of the invocation asks for the next event.
     pub(super) async fn until_settled(&mut self, deadline: Instant) -> Result<(), PlatformError> {
+        // One that failed a moment ago will never ask.
+        if self.runtime.up
+            && let Some(error) = self.mishap().await
+        {
+            self.go_down();
+            return Err(error);
+        }
         while self.runtime.up && !self.runtime.services.extensions.is_settled() {
             self.late_event(deadline).await?;
         }

@@ -183,6 +183,7 @@ impl Environment {
         let mut answer = Answer::new(job, self.spec.version, end.payload, end.error);
         // The server's end is not the function's fault; the caller may ask again.
         answer.cut_off = end.platform.is_some() && self.plane.is_cut_off();
+        answer.keeps_trace = self.journal.has_records();
         if answer.wants_tail {
             self.write_end(&answer, &done, end.platform.as_ref());
             self.write_report(&answer, &figures);
@@ -209,6 +210,7 @@ impl Environment {
         let mut done = self.done(&end, began);
         let mut answer = Answer::new(job, self.spec.version, end.payload, end.error);
         answer.cut_off = end.platform.is_some() && self.plane.is_cut_off();
+        answer.keeps_trace = true;
         if !answer.wants_tail {
             answer.send();
         }
@@ -280,6 +282,8 @@ impl Environment {
 struct Answer {
     request_id: String,
     wants_tail: bool,
+    /// What is written after the answer is out has the trace header too.
+    keeps_trace: bool,
     outcome: Outcome,
     cut_off: bool,
     reply: Option<Reply>,
@@ -291,6 +295,7 @@ impl Answer {
         Self {
             request_id: job.invocation.request_id,
             wants_tail: job.invocation.wants_log_tail,
+            keeps_trace: false,
             outcome: Outcome {
                 executed_version,
                 payload,
@@ -307,10 +312,11 @@ impl Answer {
     /// Once; what is left of it is for the log.
     fn send(&mut self) {
         let Some(reply) = self.reply.take() else { return };
+        let kept = if self.keeps_trace { self.outcome.trace_header.clone() } else { String::new() };
         let outcome = Outcome {
             payload: std::mem::take(&mut self.outcome.payload),
             log_tail: self.outcome.log_tail.take(),
-            trace_header: self.outcome.trace_header.clone(),
+            trace_header: std::mem::replace(&mut self.outcome.trace_header, kept),
             ..self.outcome
         };
         reply.send(if self.cut_off { Err(InvokeError::ShuttingDown) } else { Ok(outcome) });

@@ -12,8 +12,8 @@ use super::registry::Refusal;
 use super::shared::{Extensions, Identity};
 use crate::runtime_api::answers::{self, Answer};
 
-/// A registration, or an error document.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// A registration.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
 const NAME: &str = "lambda-extension-name";
@@ -97,8 +97,7 @@ async fn failed(
         let message = "Lambda-Extension-Function-Error-Type not found";
         return Err(Refusal::new("Extension.MissingHeader", message));
     }
-    // Read for the connection's sake: the document is the extension's own, and nobody asks for it.
-    collect(request.into_body()).await?;
+    discard(request.into_body()).await;
     fail(extensions, id, error_type)?;
     Ok(answers::accepted())
 }
@@ -117,6 +116,11 @@ pub(crate) fn identifier(headers: &HeaderMap) -> Result<Uuid, Refusal> {
 /// The name of the registered extension that calls, or the answer to a stranger.
 pub(crate) fn caller(extensions: &Extensions, headers: &HeaderMap) -> Result<String, Box<Answer>> {
     identifier(headers).and_then(|id| extensions.name(id)).map_err(|refusal| Box::new(refused(refusal)))
+}
+
+/// Read for the connection's sake: an error document is the extension's own, and nobody asks for it.
+async fn discard(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 async fn collect(body: Incoming) -> Result<Bytes, Refusal> {

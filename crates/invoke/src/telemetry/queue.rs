@@ -64,9 +64,9 @@ impl Queue {
             state.dropped_bytes += record.len() as u64;
             return;
         }
+        let is_first = state.records.is_empty();
         tell_dropped(&mut state, at_ms);
         add(&mut state, record);
-        let is_first = state.records.len() == 1;
         if is_first || self.is_full(&state) {
             drop(state);
             self.filled.notify_one();
@@ -75,9 +75,14 @@ impl Queue {
 
     /// A delivery that was given up.
     pub(super) fn drop_batch(&self, batch: &[Vec<u8>]) {
+        self.note_dropped(batch.len() as u64, batch.iter().map(Vec::len).sum::<usize>() as u64);
+    }
+
+    /// Lost on the way to this queue, or from it.
+    pub(super) fn note_dropped(&self, records: u64, bytes: u64) {
         let mut state = self.state.lock();
-        state.dropped_records += batch.len() as u64;
-        state.dropped_bytes += batch.iter().map(Vec::len).sum::<usize>() as u64;
+        state.dropped_records += records;
+        state.dropped_bytes += bytes;
     }
 
     /// Sends what is there without waiting for more.

@@ -17,6 +17,28 @@ use super::subscription::{Api, Schema, Streams, Subscription};
 /// What is kept of an init for those who have yet to subscribe.
 const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
 
+/// Beyond [`BACKLOG_BYTES_MAX`] the newest are lost, and who subscribes hears how many.
+#[derive(Default)]
+struct Backlog {
+    items: Vec<(i64, Item)>,
+    bytes: usize,
+    lost_records: u64,
+    lost_bytes: u64,
+}
+
+impl Backlog {
+    fn push(&mut self, at_ms: i64, item: Item) {
+        let size = item.size();
+        if self.bytes + size > BACKLOG_BYTES_MAX {
+            self.lost_records += 1;
+            self.lost_bytes += size as u64;
+            return;
+        }
+        self.bytes += size;
+        self.items.push((at_ms, item));
+    }
+}
+
 struct Subscriber {
     name: String,
     api: Api,
@@ -36,8 +58,7 @@ impl Subscriber {
 #[derive(Default)]
 struct Inner {
     /// From an init's beginning until nobody can subscribe any more.
-    backlog: Option<Vec<(i64, Item)>>,
-    backlog_bytes: usize,
+    backlog: Option<Backlog>,
     subscribers: Vec<Subscriber>,
     /// Ends the deliveries of this init's subscribers.
     closed: Shutdown,
@@ -87,8 +108,7 @@ impl Telemetry {
         inner.closed.start();
         inner.closed = Shutdown::new();
         inner.subscribers.clear();
-        inner.backlog = Some(Vec::new());
-        inner.backlog_bytes = 0;
+        inner.backlog = Some(Backlog::default());
         drop(inner);
         self.thawed.send_replace(true);
         self.wanted.store(true, Ordering::Release);
@@ -103,7 +123,6 @@ impl Telemetry {
     pub(crate) fn close_subscription(&self) {
         let mut inner = self.inner.lock();
         inner.backlog = None;
-        inner.backlog_bytes = 0;
         let wanted = !inner.subscribers.is_empty();
         drop(inner);
         self.wanted.store(wanted, Ordering::Release);
@@ -119,12 +138,8 @@ impl Telemetry {
         for subscriber in &inner.subscribers {
             subscriber.push(at_ms, &item);
         }
-        let size = item.size();
-        if inner.backlog_bytes + size <= BACKLOG_BYTES_MAX
-            && let Some(backlog) = &mut inner.backlog
-        {
-            backlog.push((at_ms, item));
-            inner.backlog_bytes += size;
+        if let Some(backlog) = &mut inner.backlog {
+            backlog.push(at_ms, item);
         }
     }
 
@@ -144,9 +159,10 @@ impl Telemetry {
             streams: subscription.streams,
             queue: Arc::new(Queue::new(subscription.buffering)),
         };
-        for (at_ms, item) in backlog {
+        for (at_ms, item) in &backlog.items {
             subscriber.push(*at_ms, item);
         }
+        subscriber.queue.note_dropped(backlog.lost_records, backlog.lost_bytes);
         let delivery = Delivery {
             subscriber: name.to_owned(),
             queue: Arc::clone(&subscriber.queue),
@@ -252,6 +268,28 @@ mod tests {
         let mut lines = BufReader::new(stream).lines();
         assert_eq!(lines.next_line().await.unwrap().unwrap(), document("early"));
         assert_eq!(lines.next_line().await.unwrap().unwrap(), document("late"));
+    }
+
+    #[tokio::test]
+    async fn a_backlog_is_bounded_and_its_loss_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let telemetry = telemetry();
+        for _ in 0..3 {
+            telemetry.put(0, || line(&"x".repeat(500_000)));
+        }
+        let wish = subscription(&format!(r#"{{"protocol":"TCP","port":{port}}}"#));
+        telemetry.subscribe(Api::Telemetry, "e", &wish);
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        let mut told = None;
+        while told.is_none() {
+            let line = lines.next_line().await.unwrap().unwrap();
+            told = Some(line).filter(|line| line.contains("platform.logsDropped"));
+            telemetry.put(0, || super::tests::line("later"));
+        }
+        // One beyond the backlog, and one beyond the queue of a subscriber with the default buffer.
+        assert!(told.unwrap().contains(r#""droppedRecords":2,"#));
     }
 
     #[tokio::test]
