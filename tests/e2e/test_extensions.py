@@ -135,6 +135,7 @@ def test_a_function_that_takes_too_long_is_killed_and_extensions_hear_why(extend
     assert failed["errorType"] == "Sandbox.Timedout"
     messages = function.messages_until("watcher hears SHUTDOWN timeout")
     assert not any("hears SIGTERM" in m for m in messages), "on a timeout there is no signal to the handler"
+    time.sleep(2)
     assert function.call()["inits"] == 2
 
 
@@ -144,6 +145,7 @@ def test_a_function_that_crashes_is_started_anew_with_its_extensions(extended):
     failed = function.invoke({"exit": 3}).failed()
     assert failed["errorType"] == "Runtime.ExitError"
     function.messages_until("watcher hears SHUTDOWN failure")
+    time.sleep(2)  # Until it has ended; before, another environment would answer.
     heard(function)
     found = [event["eventType"] for event in events(heard(function))]
     assert found[:4] == ["INVOKE", "INVOKE", "SHUTDOWN", "INVOKE"]
@@ -167,6 +169,17 @@ def test_an_extension_that_fails_fails_the_invocation(extended, plan, error_type
         assert line in messages
         assert any(re.search(rf"INIT_REPORT .*Phase: init\tStatus: error\tError Type: {error_type}", m) for m in messages)
         assert any(re.search(rf"INIT_REPORT .*Phase: invoke\tStatus: error\tError Type: {error_type}", m) for m in messages)
+
+
+def test_an_extension_that_fails_between_invocations_fails_none(make_server, lab_on):
+    lab = lab_on(make_server("[environments]\nlinger_ms = 60000\n").start())
+    layer = Layers(lab.caller).arn({"extensions/watcher": program(EXTENSION)})
+    variables = {"PLAN": json.dumps({"exit_later": 1})}
+    function = lab.deploy({"app.py": FUNCTION}, Layers=[layer], Environment={"Variables": variables})
+    assert function.call()["inits"] == 1
+    function.messages_until("function hears SIGTERM")
+    time.sleep(2)
+    assert function.call()["inits"] == 2, "a new process in the same environment"
 
 
 def test_an_extension_that_cannot_be_started(extended):

@@ -11,6 +11,7 @@ It does what the variable PLAN says (JSON), keeps what it hears in /tmp/<its nam
       sleep        seconds before it asks for the next event
       exit         the status with which it ends
       exit_error   the error type that it reports before it ends
+    exit_later   seconds after its first invocation at which it ends, with the status 6
     linger       seconds that it takes to end after SHUTDOWN
 """
 
@@ -93,6 +94,8 @@ def main():
             return
         invocations += 1
         print(f"{NAME} hears INVOKE {event['requestId']}", flush=True)
+        if invocations == 1 and "exit_later" in PLAN:
+            threading.Timer(PLAN["exit_later"], os._exit, [6]).start()
         if invocations == PLAN.get("at"):
             time.sleep(PLAN.get("sleep", 0))
             if "exit_error" in PLAN:
