@@ -125,7 +125,7 @@ fn settled(server: &Hearth, wanted: Option<&Counts>) -> Counts {
     }
 }
 
-/// What an environment is made of, counted on the whole host.
+/// What an environment is made of. Of this server's alone: others may come and go meanwhile.
 #[derive(Clone)]
 struct Counts {
     counted: Vec<(&'static str, u64)>,
@@ -134,15 +134,20 @@ struct Counts {
 
 impl Counts {
     fn of(server: &Hearth) -> Self {
-        let pids = process::tree(server.pid());
+        let groups = Groups::of(server);
+        let mut pids = process::tree(server.pid());
+        pids.extend(groups.members());
+        pids.sort_unstable();
+        pids.dedup();
         let own: Vec<u32> = pids.iter().copied().filter(|pid| is_ours(*pid)).collect();
+        let data = server.data_dir().to_string_lossy().into_owned();
         Self {
             counted: vec![
                 ("processes", pids.len() as u64),
-                ("namespaces", namespaces()),
-                ("cgroups", cgroups()),
-                ("mounts", lines(Path::new("/proc/self/mountinfo"))),
-                ("loop devices", loop_devices()),
+                ("namespaces", namespaces(&pids)),
+                ("cgroups", groups.folders.len() as u64),
+                ("mounts", own.iter().map(|pid| mentions(&format!("/proc/{pid}/mountinfo"), &data)).max().unwrap_or(0)),
+                ("loop devices", loop_devices(&data)),
                 ("network links", lines(Path::new("/proc/net/dev"))),
                 ("descriptors of server and helper", own.iter().map(|pid| descriptors(*pid)).sum()),
                 ("files and folders of the server", files(server.data_dir())),
@@ -179,23 +184,57 @@ fn is_ours(pid: u32) -> bool {
     namespace(&pid.to_string()) == namespace("self")
 }
 
-fn namespaces() -> u64 {
+fn namespaces(pids: &[u32]) -> u64 {
     let mut seen: HashSet<PathBuf> = HashSet::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let links = fs::read_dir(entry.path().join("ns")).into_iter().flatten().flatten();
+    for pid in pids {
+        let links = fs::read_dir(format!("/proc/{pid}/ns")).into_iter().flatten().flatten();
         seen.extend(links.filter_map(|link| fs::read_link(link.path()).ok()));
     }
     seen.len() as u64
 }
 
-fn cgroups() -> u64 {
-    folders_below(Path::new("/sys/fs/cgroup"))
+/// The control groups of one server, in every hierarchy.
+struct Groups {
+    folders: Vec<PathBuf>,
 }
 
-fn folders_below(folder: &Path) -> u64 {
-    let folders = fs::read_dir(folder).into_iter().flatten().flatten();
-    let folders = folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    folders.map(|entry| 1 + folders_below(&entry.path())).sum()
+impl Groups {
+    /// Found by the name of the group in which its sandboxes are.
+    fn of(server: &Hearth) -> Self {
+        let names: HashSet<String> = process::tree(server.pid()).into_iter().flat_map(group_names).collect();
+        let mut folders = Vec::new();
+        collect(Path::new("/sys/fs/cgroup"), &names, false, &mut folders);
+        Self { folders }
+    }
+
+    fn members(&self) -> Vec<u32> {
+        let files = self.folders.iter().filter_map(|folder| fs::read_to_string(folder.join("cgroup.procs")).ok());
+        files.flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<u32>>()).collect()
+    }
+}
+
+/// Parts of a process's groups that a server gave their names.
+fn group_names(pid: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    text.split(['/', '\n']).filter(|part| part.starts_with("hearth-")).map(ToOwned::to_owned).collect()
+}
+
+fn collect(folder: &Path, names: &HashSet<String>, inside: bool, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let inside = inside || entry.file_name().to_str().is_some_and(|name| names.contains(name));
+        collect(&entry.path(), names, inside, found);
+        if inside {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// Lines that name the text.
+fn mentions(file: &str, text: &str) -> u64 {
+    fs::read_to_string(file).map_or(0, |all| all.lines().filter(|line| line.contains(text)).count() as u64)
 }
 
 fn files(folder: &Path) -> u64 {
@@ -203,9 +242,10 @@ fn files(folder: &Path) -> u64 {
     entries.map(|entry| 1 + if entry.path().is_dir() { files(&entry.path()) } else { 0 }).sum()
 }
 
-fn loop_devices() -> u64 {
+fn loop_devices(data: &str) -> u64 {
     let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
-    devices.filter(|device| device.path().join("loop/backing_file").exists()).count() as u64
+    devices.filter(|device| mentions(&device.path().join("loop/backing_file").to_string_lossy(), data) > 0).count()
+        as u64
 }
 
 fn lines(file: &Path) -> u64 {
