@@ -22,14 +22,21 @@ pub(crate) struct Options {
     minutes: u64,
     /// Seconds for which each environment's first invocation lasts: long enough that all of them
     /// run at once.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 45)]
     hold_s: u64,
+}
+
+impl Options {
+    fn idle_s(&self) -> u64 {
+        self.hold_s + IDLE_MORE_S
+    }
 }
 
 const NAME: &str = "soak";
 
-/// An environment is reclaimed after being idle for so long.
-const IDLE_S: u64 = 5;
+/// What an environment is idle for before it is reclaimed, beyond the time that the first of a round
+/// may have to wait for the last.
+const IDLE_MORE_S: u64 = 10;
 
 /// What may be left of a round for this long.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -42,14 +49,14 @@ pub(crate) fn run(program: &Path, runtime: &str, options: &Options) -> io::Resul
         program,
         &[
             ("HEARTH_CONCURRENCY", "100000".to_owned()),
-            ("HEARTH_ENVIRONMENTS_IDLE_S", IDLE_S.to_string()),
+            ("HEARTH_ENVIRONMENTS_IDLE_S", options.idle_s().to_string()),
             ("HEARTH_ENVIRONMENTS_PARKED", "0".to_owned()),
         ],
     )?;
     server.deploy_sized(NAME, &holding(runtime), 128)?;
     // The first few environments and a full reclaim: what is kept for good is there after it.
     round(&server, options.environments.min(20), 1)?;
-    let before = settled(&server, None);
+    let before = settled(&server, options, None);
     before.print("before");
     let began = Instant::now();
     let mut rounds = 0;
@@ -58,12 +65,12 @@ pub(crate) fn run(program: &Path, runtime: &str, options: &Options) -> io::Resul
         rounds += 1;
         let highest = round(&server, options.environments, options.hold_s)?;
         highest.print(&format!("round {rounds}, all environments"));
-        let after = settled(&server, Some(&before));
+        let after = settled(&server, options, Some(&before));
         after.print(&format!("round {rounds}, all reclaimed"));
         // Buffers grow to their size in the first full round; from then on they must not.
         first.get_or_insert(after);
     }
-    let after = settled(&server, Some(&before));
+    let after = settled(&server, options, Some(&before));
     after.print("after");
     row("environments started in all", &(rounds * options.environments).to_string());
     let first = first.unwrap_or_else(|| before.clone());
@@ -112,9 +119,9 @@ fn all_at_once(server: &Hearth, count: usize, hold_s: u64) -> io::Result<()> {
 }
 
 /// Waits until everything is as it was, or for as long as it may take.
-fn settled(server: &Hearth, wanted: Option<&Counts>) -> Counts {
+fn settled(server: &Hearth, options: &Options, wanted: Option<&Counts>) -> Counts {
     let began = Instant::now();
-    std::thread::sleep(Duration::from_secs(IDLE_S + 2));
+    std::thread::sleep(Duration::from_secs(options.idle_s() + 2));
     loop {
         let counts = Counts::of(server);
         let back = wanted.is_none_or(|wanted| counts.more_than(wanted, &counts).is_empty());

@@ -118,6 +118,34 @@ def test_each_restored_environment_has_its_own_chance_and_folder(lab):
     assert len(streams) >= 3, "and its own log stream"
 
 
+KEYS = """
+import json, os, urllib.error, urllib.request
+
+def ask(token):
+    request = urllib.request.Request(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
+    request.add_header('Authorization', token)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+def handler(event, context):
+    found = ask(os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN'])
+    try:
+        ask('wrong')
+    except urllib.error.HTTPError as refused:
+        return found, [n for n in os.environ if 'KEY' in n], refused.code, json.load(refused)['errorMessage']
+"""
+
+
+def test_keys_are_asked_for_and_fresh(lab):
+    function = publish(lab, KEYS)
+    active(function)
+    found, names, status, message = function.call({}, Qualifier="1")
+    assert set(found) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+    assert found["AccessKeyId"].startswith("ASIA") and found["Expiration"].endswith("Z")
+    assert names == [], "a snapshot's variables hold no keys"
+    assert (status, message) == (404, "cannot get credentials for the provided token")
+
+
 def test_latest_starts_as_ever(lab):
     function = lab.deploy(HOOKED, RUNTIME, SnapStart=ON)
     told = function.call({})

@@ -7,7 +7,7 @@ use hearth_model::SnapshotError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::actor::{Environment, Event, InitFailure, NEVER, issue};
+use super::actor::{Environment, Event, InitFailure, NEVER};
 use super::open::{hold_snapshots, new_id, runtime_name, stream_name, stream_of};
 use super::run::End;
 use crate::payload::PlatformError;
@@ -120,7 +120,7 @@ impl Environment {
         self.serve(next).await;
     }
 
-    /// Makes a snapshot run on: a log stream of its own, fresh credentials, the hooks after restore.
+    /// Makes a snapshot run on: a log stream of its own, the hooks after restore.
     pub(super) async fn restore(&mut self) -> Result<(), InitFailure> {
         let began = Instant::now();
         self.begin_stream().await;
@@ -147,12 +147,10 @@ impl Environment {
         if !std::mem::take(&mut self.at_restore) {
             return if self.ready { Ok(()) } else { Err(InitFailure::Timeout) };
         }
-        let credentials = issue(&self.plane, &self.spec);
-        let variables = self.launch.refreshed(&credentials);
         tokio::select! {
             biased;
             // A runtime that does not read is found by its end or by the limit.
-            _ = self.runtime.link.restore(&variables) => {}
+            _ = self.runtime.link.restore(&[]) => {}
             () = tokio::time::sleep_until(limit) => {}
         }
         self.init(limit).await

@@ -16,7 +16,7 @@ use super::lines::Lines;
 use super::process::StartError;
 use crate::extensions::{self, EXTENSIONS_MAX, Extensions, Fatal, Identity, Kind, State};
 use crate::payload::{PlatformError, signal_name};
-use crate::runtime_api::Services;
+use crate::runtime_api::{Provider, Services};
 use crate::service::Plane;
 
 /// Where layers put them, as their processes see it.
@@ -69,10 +69,15 @@ pub(super) struct Crew {
 }
 
 impl Services {
-    pub(super) fn new(plane: &Plane) -> Self {
+    pub(super) fn new(plane: &Arc<Plane>, launch: &Launch) -> Self {
+        let provider = |token: &String| {
+            let (plane, spec) = (Arc::clone(plane), Arc::clone(&launch.spec));
+            Arc::new(Provider::new(token.clone(), move || super::actor::issue(&plane, &spec)))
+        };
         Self {
             extensions: Arc::new(Extensions::new(plane.random.clone())),
             telemetry: Arc::new(crate::telemetry::Telemetry::new(plane.clock.clone(), plane.tasks.clone())),
+            credentials: launch.credentials_token.as_ref().map(provider),
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Launch {
     pub(super) base: Base,
     pub(super) log_stream: String,
     pub(super) initialization: InitializationType,
+    /// By which the function gets its keys, where its variables do not hold them.
+    pub(super) credentials_token: Option<String>,
 }
 
 impl Launch {
@@ -103,12 +105,6 @@ impl Launch {
         all
     }
 
-    /// What a restored process has to learn anew.
-    pub(super) fn refreshed(&self, credentials: &Credentials) -> Vec<(String, String)> {
-        let keys = keys(credentials);
-        keys.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
     fn reserved(&self, credentials: &Credentials) -> Vec<(&'static str, String)> {
         let spec = &self.spec;
         let mut all = vec![
@@ -121,7 +117,10 @@ impl Launch {
             ("AWS_LAMBDA_INITIALIZATION_TYPE", self.initialization.as_str().to_owned()),
             ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}")),
         ];
-        all.extend(keys(credentials));
+        match &self.credentials_token {
+            Some(token) => all.extend(way_to_keys(token)),
+            None => all.extend(keys(credentials)),
+        }
         // A snapshot is restored into one stream after the other.
         if !self.is_snap_start() {
             all.push(("AWS_LAMBDA_LOG_GROUP_NAME", spec.logging.group.clone()));
@@ -162,6 +161,11 @@ impl Launch {
         let present = entries.filter(|entry| entry.path().exists());
         present.map(|entry| (entry.path(), inside(entry.file_name()))).collect()
     }
+}
+
+fn way_to_keys(token: &str) -> [(&'static str, String); 2] {
+    let uri = format!("http://127.0.0.1:{RUNTIME_API_PORT}/2021-04-23/credentials");
+    [("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token.to_owned())]
 }
 
 fn keys(credentials: &Credentials) -> [(&'static str, String); 3] {

@@ -185,10 +185,11 @@ impl Environment {
         let launch = Launch {
             base: plane.workshop.base(runtime),
             log_stream: stream_name(plane, &spec, &id),
+            credentials_token: (initialization == InitializationType::SnapStart).then(|| new_id(plane)),
             initialization,
             spec: Arc::clone(&spec),
         };
-        let services = Services::new(plane);
+        let services = Services::new(plane, &launch);
         let mut crew = Crew::of(&launch, &services).map_err(|error| Unmade::Refused(InvokeError::Sandbox(error)))?;
         let mut journal = open_journal(plane, &launch, &services);
         crew.begin();

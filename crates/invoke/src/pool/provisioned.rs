@@ -88,7 +88,8 @@ impl Pool {
             requested: provision.target,
             allocated: (provision.allocated - provision.leaving).min(provision.target),
             available: self.available().min(provision.target),
-            failure: provision.failure.clone(),
+            // Those that are still under way have yet to fail, or not to.
+            failure: provision.failure.clone().filter(|_| provision.allocated <= self.available()),
         })
     }
 

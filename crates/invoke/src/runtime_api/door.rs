@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::{Shutdown, TaskKind, Tasks};
-use http::Request;
+use http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answers::{self, Answer};
+use super::credentials::Provider;
 use super::routes;
 use super::state::{Counted, Shared, Sweep};
 use crate::extensions::{self, Extensions};
@@ -31,6 +32,8 @@ const CONNECTIONS_MAX: usize = 64;
 pub(crate) struct Services {
     pub(crate) extensions: Arc<Extensions>,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Where the function's variables hold no keys.
+    pub(crate) credentials: Option<Arc<Provider>>,
 }
 
 /// Open until it is dropped.
@@ -166,13 +169,21 @@ where
 }
 
 async fn serve(inside: Arc<Inside>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let Services { extensions, telemetry } = &inside.services;
+    let Services {
+        extensions,
+        telemetry,
+        credentials,
+    } = &inside.services;
     let path = request.uri().path().to_owned();
     let (version, call) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
     Ok(match (version, call.trim_end_matches('/'), &inside.runtime) {
         ("2018-06-01", _, Some(runtime)) => routes::serve(runtime, call, request).await,
         ("2022-07-01", "telemetry", _) => telemetry::serve(Api::Telemetry, telemetry, extensions, request).await,
         ("2020-08-15", "logs", _) => telemetry::serve(Api::Logs, telemetry, extensions, request).await,
+        ("2021-04-23", "credentials", _) => match credentials {
+            Some(credentials) if request.method() == Method::GET => credentials.answer(request.headers()),
+            _ => answers::not_found(&path),
+        },
         ("2020-01-01", call, _) => match call.strip_prefix("extension/") {
             Some(call) => extensions::serve(extensions, call, request).await,
             None => answers::not_found(&path),

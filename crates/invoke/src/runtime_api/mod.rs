@@ -6,6 +6,7 @@
 //! machine between them, whose refusals runtimes see.
 
 pub(crate) mod answers;
+mod credentials;
 mod door;
 mod routes;
 mod state;
@@ -19,6 +20,7 @@ use hearth_core::Tasks;
 use tokio::sync::mpsc;
 
 use crate::environment::Said;
+pub(crate) use credentials::Provider;
 pub(crate) use door::{Door, Services, converse_once};
 use state::{Shared, Turn};
 
