@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::snapshot::SnapshotError;
 use crate::spec::Level;
 
 /// An error number that can cross a socket.
@@ -174,6 +175,9 @@ pub enum SandboxError {
     InvalidSpec(String),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// Of a snapshot; [`SnapshotError::Refused`] says why a process is none that can be copied.
+    #[error("sandbox {id}: {source}")]
+    Snapshot { id: String, source: SnapshotError },
     #[error("sandbox {id} has ended")]
     Ended { id: String },
     #[error("sandbox {id} did not {action} within {waited_ms} ms")]

@@ -5,6 +5,9 @@
 //! process that does what needs privileges; [`Sandboxes::create`] makes a [`Sandbox`]; [`Sandbox::specialise`] tells one
 //! that runs already what it is for.
 //!
+//! [`Sandbox::snapshot`] copies a main process that has done its slow beginnings, and [`Sandbox::restore`] lets the copy
+//! go on in other sandboxes.
+//!
 //! Three kinds of process take part. The *server* (the caller) needs no privileges. The *helper* is the same binary,
 //! executed again, single-threaded: it keeps *slots* prepared and cleans up behind them. A slot is a forked child that
 //! lives in its own namespaces and cgroups, waits for a description, and becomes process 1 of the sandbox. Between
@@ -31,16 +34,18 @@ mod landlock;
 mod net;
 mod protocol;
 mod seccomp;
+mod snapshot;
 mod spec;
 mod sys;
 mod tmp_volume;
 
 pub use doctor::{Fix, doctor, kernel_switches, level, shortfall};
 pub use error::{Errno, SandboxError, SetupError};
-pub use handle::{Companion, Sandbox, Sandboxes};
+pub use handle::{Companion, Sandbox, Sandboxes, Snapshot};
 pub use helper::run_helper;
 pub use net::outbound_name_servers;
 pub use seccomp::{PolicyLine, Verdict, policy as system_call_policy};
+pub use snapshot::SnapshotError;
 pub use spec::{
     Bind, Cpu, Exit, ExitStatus, HELPER_ARG, HelperProgram, Level, Limits, Link, Mechanism, Network, Options, Process,
     SandboxSpec, SmallFile, UID_RANGE,

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SetupError;
+use crate::snapshot::SnapshotError;
 use crate::spec::{Bind, ExitStatus, Level, Limits, Link, Mechanism, Network, SmallFile};
 
 /// What the helper needs of the options.
@@ -44,6 +45,11 @@ pub(crate) enum ToHelper {
     Lease { request: u64, limits: Limits, tmp_bytes: u64 },
     /// Mount these in the sandbox that was leased by that request, and set its limits anew.
     Specialise { request: u64, lease: u64, binds: Vec<Bind>, limits: Limits },
+    /// Copy the main process of the sandbox that was leased by that request. It was given these descriptors beside 0, 1
+    /// and 2; the copy may take so many bytes.
+    Snapshot { request: u64, lease: u64, descriptors: Vec<i32>, most_bytes: u64 },
+    /// Put a copy, whose descriptor comes along, into the place of the main process of that sandbox.
+    Restore { request: u64, lease: u64 },
     /// Kill and clean everything, then end.
     Shutdown,
 }
@@ -68,6 +74,11 @@ pub(crate) enum FromHelper {
     Specialised {
         request: u64,
         outcome: Specialised,
+    },
+    /// The answer to [`ToHelper::Snapshot`], with the copy's descriptor if all went well, or to [`ToHelper::Restore`].
+    Copied {
+        request: u64,
+        outcome: Result<(), SnapshotError>,
     },
     /// Nothing of this slot is left.
     Gone {

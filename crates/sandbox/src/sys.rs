@@ -11,6 +11,9 @@ use tokio::io::unix::AsyncFd;
 
 use crate::error::Errno;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod trace;
+
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
     if result < 0 { Err(Errno::last()) } else { Ok(result) }
 }
@@ -258,6 +261,14 @@ pub(crate) fn execve(program: &CStr, argv: &[CString], env: &[CString]) -> Errno
     // SAFETY: all strings are NUL-terminated and both arrays NULL-terminated; they outlive the call.
     unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     Errno::last()
+}
+
+/// Has this process killed by an alarm when so many seconds are over.
+pub(crate) fn end_after(seconds: u32) {
+    // SAFETY: SIG_DFL installs no code of ours.
+    unsafe { libc::signal(libc::SIGALRM, libc::SIG_DFL) };
+    // SAFETY: alarm takes an integer only.
+    unsafe { libc::alarm(seconds) };
 }
 
 /// Sends a signal to one process, or to every one that this process may signal (`-1`).

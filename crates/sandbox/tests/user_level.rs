@@ -149,6 +149,7 @@ async fn check_all(state: &Path, helper: &Path) {
     freezes_and_kills(&service).await;
     is_specialised_and_connected(&service, state).await;
     is_given_more_memory(&service).await;
+    is_not_copied(&service).await;
     if let Some(group) = &group {
         freezes_by_cgroup(&service, group).await;
     }
@@ -168,6 +169,12 @@ impl Service {
         assert_eq!(one.in_force, one.how_to_improve.is_none(), "{one:?}");
         one.in_force
     }
+}
+
+async fn is_not_copied(service: &Service) {
+    let sandbox = service.create(spec(sh("read line"))).await.unwrap();
+    let error = sandbox.snapshot().await.unwrap_err().to_string();
+    assert!(error.contains("snapshots need the isolation level root"), "{error}");
 }
 
 /// With a memory controller the kernel kills, and it is called that; without, the allocator says no.

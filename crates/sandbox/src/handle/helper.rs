@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::supervisor::collect;
 use crate::doctor;
 use crate::error::{SandboxError, SetupError};
 use crate::protocol::{FromHelper, HelperOptions, SPACE_FROM_HELPER, Specialised, ToHelper};
+use crate::snapshot::SnapshotError;
 use crate::spec::{Bind, Level, Limits, Mechanism, Options, SandboxSpec};
 use crate::sys;
 
@@ -36,6 +37,7 @@ pub(super) struct Helper {
 struct State {
     leases: HashMap<u64, oneshot::Sender<Result<Leased, SetupError>>>,
     specialising: HashMap<u64, oneshot::Sender<Specialised>>,
+    copying: HashMap<u64, oneshot::Sender<Result<Option<OwnedFd>, SnapshotError>>>,
     /// Slots that are leased, and who wants to know when nothing of them is left.
     live: HashMap<u32, watch::Sender<bool>>,
     is_gone: bool,
@@ -119,7 +121,7 @@ impl Helper {
             limits: spec.limits.clone(),
             tmp_bytes: spec.tmp_bytes,
         };
-        let leased = self.ask(request, &ask, |state| &mut state.leases).await??;
+        let leased = self.ask(request, (&ask, &[]), |state| &mut state.leases).await??;
         let home = Home {
             helper: Arc::downgrade(self),
             lease: request,
@@ -141,7 +143,37 @@ impl Helper {
             binds,
             limits,
         };
-        self.ask(request, &ask, |state| &mut state.specialising).await
+        self.ask(request, (&ask, &[]), |state| &mut state.specialising).await
+    }
+
+    /// Copies the main process of a sandbox; see [`ToHelper::Snapshot`].
+    pub(super) async fn snapshot(
+        &self,
+        lease: u64,
+        descriptors: Vec<i32>,
+        most_bytes: u64,
+    ) -> Result<Result<OwnedFd, SnapshotError>, SandboxError> {
+        let request = self.number();
+        let ask = ToHelper::Snapshot {
+            request,
+            lease,
+            descriptors,
+            most_bytes,
+        };
+        let copied = self.ask(request, (&ask, &[]), |state| &mut state.copying).await?;
+        Ok(copied.and_then(|copy| copy.ok_or_else(|| SnapshotError::Damaged("no descriptor".into()))))
+    }
+
+    /// Puts a copy into the place of the main process of a sandbox.
+    pub(super) async fn restore(
+        &self,
+        lease: u64,
+        copy: BorrowedFd<'_>,
+    ) -> Result<Result<(), SnapshotError>, SandboxError> {
+        let request = self.number();
+        let ask = ToHelper::Restore { request, lease };
+        let restored = self.ask(request, (&ask, &[copy]), |state| &mut state.copying).await?;
+        Ok(restored.map(drop))
     }
 
     fn number(&self) -> u64 {
@@ -151,7 +183,7 @@ impl Helper {
     async fn ask<T>(
         &self,
         request: u64,
-        message: &ToHelper,
+        (message, fds): (&ToHelper, &[BorrowedFd<'_>]),
         waiting: impl Fn(&mut State) -> &mut HashMap<u64, oneshot::Sender<T>>,
     ) -> Result<T, SandboxError> {
         let (answer, answered) = oneshot::channel();
@@ -162,7 +194,7 @@ impl Helper {
             }
             waiting(&mut state).insert(request, answer);
         }
-        if let Err(error) = send(&self.socket, message, &[]).await {
+        if let Err(error) = send(&self.socket, message, fds).await {
             waiting(&mut self.state.lock()).remove(&request);
             return Err(match error.raw_os_error() {
                 Some(libc::EPIPE | libc::ECONNRESET) => gone("another one is being started"),
@@ -223,6 +255,12 @@ impl Helper {
             FromHelper::Specialised { request, outcome } => {
                 if let Some(waiting) = self.state.lock().specialising.remove(&request) {
                     let _ = waiting.send(outcome);
+                }
+            }
+            FromHelper::Copied { request, outcome } => {
+                if let Some(waiting) = self.state.lock().copying.remove(&request) {
+                    // A caller that gave up drops the copy.
+                    let _ = waiting.send(outcome.map(|()| fds.into_iter().next()));
                 }
             }
             FromHelper::Gone { slot } => {

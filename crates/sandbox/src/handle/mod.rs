@@ -9,8 +9,10 @@ pub(crate) mod life;
 mod running;
 mod sandbox;
 mod sandboxes;
+mod snapshot;
 mod supervisor;
 
 pub use companion::Companion;
 pub use sandbox::Sandbox;
 pub use sandboxes::Sandboxes;
+pub use snapshot::Snapshot;

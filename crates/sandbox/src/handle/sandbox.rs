@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::companion::Companion;
 use super::connect;
 use super::control::{check_late_binds, check_process, pack};
-use super::handles::{Frozen, Handles};
+use super::handles::{Frozen, Handles, WithoutQuota};
 use super::helper::Helper;
 use super::life::Life;
 use super::running::Running;
+use super::snapshot::Snapshot;
 use crate::error::SandboxError;
 use crate::protocol::{FIRST_REQUEST, Role, Specialised, StartPlan, ToSlot};
+use crate::snapshot::SnapshotError;
 use crate::spec::{Bind, Exit, Limits, Process, SandboxSpec};
 
 /// A running sandbox. Dropping it kills everything inside; the helper cleans up in the background.
@@ -25,6 +28,15 @@ pub struct Sandbox {
     listener: Option<TcpListener>,
     peak_memory: AtomicU64,
     home: Home,
+    given: Mutex<Given>,
+}
+
+/// What a sandbox and its main process were given, as far as a copy depends on it.
+#[derive(Debug)]
+struct Given {
+    /// The numbers of the main process's descriptors, beside 0, 1 and 2.
+    descriptors: Vec<i32>,
+    memory_bytes: u64,
 }
 
 /// A sandbox's place at the helper.
@@ -50,6 +62,10 @@ impl Sandbox {
             listen: spec.listen,
             process,
         };
+        let given = Given {
+            descriptors: plan.process.as_ref().map_or_else(Vec::new, |process| process.inherit.clone()),
+            memory_bytes: plan.limits.memory_bytes,
+        };
         let life = Life::new(plan.process.is_some());
         // Dropped on any failure below, which ends what has been made of it.
         let mut sandbox = Self {
@@ -57,6 +73,7 @@ impl Sandbox {
             listener: None,
             peak_memory: AtomicU64::new(0),
             home,
+            given: Mutex::new(given),
         };
         let start = ToSlot::Start(Box::new(plan));
         let started = sandbox.running.ask_as(FIRST_REQUEST, &start, fds.unwrap_or_default()).await;
@@ -113,7 +130,56 @@ impl Sandbox {
             Specialised::Failed(error) => return Err(error.into()),
         }
         self.running.handles.quota_is(limits.cpu.quota_millis);
+        self.given.lock().memory_bytes = limits.memory_bytes;
         self.running.tell(&ToSlot::SetLimits(limits), Vec::new()).await
+    }
+
+    /// Copies the main process, which goes on as before: its memory, registers, signal handlers, working directory. It has
+    /// to be alone in the sandbox, with one thread, waiting for something to read, with no descriptors open but those it
+    /// was given, and with all memory its own or a read-only file's. `/tmp` is not copied.
+    ///
+    /// A frozen sandbox is thawed. Its processor quota is lifted meanwhile.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Refused`] with the reason when the process is none that can be copied. One that copying hits
+    /// between two of its steps (the helper dies, the time limit passes) may be killed.
+    pub async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        let (descriptors, most_bytes) = {
+            let given = self.given.lock();
+            (given.descriptors.clone(), given.memory_bytes)
+        };
+        let helper = self.home.helper.upgrade().ok_or_else(|| self.running.ended())?;
+        let _restored = self.ready_to_be_traced()?;
+        let copy = helper.snapshot(self.home.lease, descriptors, most_bytes).await?;
+        copy.and_then(Snapshot::new).map_err(|source| self.snapshot_failed(source))
+    }
+
+    /// Makes the main process a copy of the one that the snapshot was taken of: it goes on from where that one waited,
+    /// with its own number, descriptors, limits, `/tmp`, network and host name. It has to be as for [`Self::snapshot`],
+    /// with descriptors of the same numbers and kinds, and the files that the copied process had mapped have to be there,
+    /// the very same ones, at the same paths: a process of the same program, parked, after [`Self::specialise`]. A frozen
+    /// sandbox is thawed.
+    ///
+    /// # Errors
+    /// After any the sandbox is of no use; its main process may have been killed.
+    pub async fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
+        let helper = self.home.helper.upgrade().ok_or_else(|| self.running.ended())?;
+        let _restored = self.ready_to_be_traced()?;
+        let restored = helper.restore(self.home.lease, snapshot.as_fd()).await?;
+        restored.map_err(|source| self.snapshot_failed(source))
+    }
+
+    /// A frozen process makes no system calls, and a throttled one late.
+    fn ready_to_be_traced(&self) -> Result<WithoutQuota<'_>, SandboxError> {
+        self.thaw()?;
+        Ok(self.running.handles.without_quota())
+    }
+
+    fn snapshot_failed(&self, source: SnapshotError) -> SandboxError {
+        SandboxError::Snapshot {
+            id: self.running.id.clone(),
+            source,
+        }
     }
 
     /// Stops everything inside until [`Self::thaw`]: no CPU is used. Takes effect within moments, not at once.
@@ -171,6 +237,7 @@ impl Sandbox {
         check_process(&process)?;
         self.running.handles.restore_quota();
         let (process, fds) = pack(process);
+        self.given.lock().descriptors.clone_from(&process.inherit);
         let request = self.running.number(Role::Main);
         let message = ToSlot::Spawn {
             request,

@@ -157,6 +157,22 @@ impl Helper {
                 self.slots.specialise(request, lease, &binds, &limits);
                 Ok(true)
             }
+            Some((
+                ToHelper::Snapshot {
+                    request,
+                    lease,
+                    descriptors,
+                    most_bytes,
+                },
+                _,
+            )) => {
+                self.slots.snapshot(request, lease, &descriptors, most_bytes);
+                Ok(true)
+            }
+            Some((ToHelper::Restore { request, lease }, fds)) => {
+                self.slots.restore(request, lease, fds);
+                Ok(true)
+            }
             Some((ToHelper::Begin(_), _)) => Ok(true),
             Some((ToHelper::Shutdown, _)) | None => Ok(false),
         }

@@ -17,6 +17,7 @@ use crate::cgroup::SlotGroups;
 use crate::child::{self, Late, LateNamespaces, SlotSetup};
 use crate::error::SetupError;
 use crate::protocol::{self, FromHelper, FromSlot, HandleKind, SPACE_FROM_SLOT, Specialised};
+use crate::snapshot::{self, Place, SnapshotError, Source, Worker};
 use crate::spec::{Bind, Level, Limits, UID_RANGE};
 use crate::sys::{self, Fork};
 
@@ -55,11 +56,22 @@ struct Slot {
     namespaces: Option<LateNamespaces>,
 }
 
-/// A process that specialises a sandbox.
+/// A process that works on a sandbox.
 struct Job {
     request: u64,
     pid: i32,
-    report: std::io::PipeReader,
+    work: Work,
+}
+
+enum Work {
+    Specialise {
+        report: std::io::PipeReader,
+    },
+    /// With the file that the copy is written to; a restore has none to give.
+    Copy {
+        worker: Worker,
+        copy: Option<OwnedFd>,
+    },
 }
 
 pub(super) struct Slots {
@@ -111,9 +123,65 @@ impl Slots {
             guarded: (!self.host.facts.controls("memory")).then_some(slot.pid),
         });
         match begun {
-            Ok((pid, report)) => self.jobs.push(Job { request, pid, report }),
+            Ok((pid, report)) => self.jobs.push(Job {
+                request,
+                pid,
+                work: Work::Specialise { report },
+            }),
             Err(error) => self.answer(request, Specialised::Failed(error)),
         }
+    }
+
+    /// Begins to copy the main process of a leased sandbox.
+    pub(super) fn snapshot(&mut self, request: u64, lease: u64, descriptors: &[i32], most_bytes: u64) {
+        let begun = self.copyable(lease).and_then(|(first, mount_namespace)| {
+            snapshot::begin_capture(&Source {
+                first,
+                mount_namespace,
+                descriptors,
+                most_bytes,
+            })
+        });
+        self.copying(request, begun.map(|(worker, copy)| (worker, Some(copy))));
+    }
+
+    /// Begins to put a copy into the place of the main process of a leased sandbox.
+    pub(super) fn restore(&mut self, request: u64, lease: u64, fds: Vec<OwnedFd>) {
+        let begun = self.copyable(lease).and_then(|(first, mount_namespace)| {
+            let copy = fds.first().ok_or_else(|| SnapshotError::Damaged("no descriptor".into()))?;
+            snapshot::begin_restore(&Place { first, mount_namespace }, copy.as_fd())
+        });
+        self.copying(request, begun.map(|worker| (worker, None)));
+    }
+
+    /// First process and mount namespace of a sandbox that has not ended.
+    fn copyable(&self, lease: u64) -> Result<(i32, BorrowedFd<'_>), SnapshotError> {
+        if self.host.facts.level == Level::User {
+            let why = "snapshots need the isolation level root, because restoring one suspends a system call filter";
+            return Err(SnapshotError::refused(why));
+        }
+        let live = self.slots.values().find(|slot| slot.lease == Some(lease));
+        let found = live.and_then(|slot| Some((slot.pid, slot.namespaces.as_ref()?.mount.as_fd())));
+        found.ok_or(SnapshotError::Ended)
+    }
+
+    fn copying(&mut self, request: u64, begun: Result<(Worker, Option<OwnedFd>), SnapshotError>) {
+        match begun {
+            Ok((worker, copy)) => self.jobs.push(Job {
+                request,
+                pid: worker.pid,
+                work: Work::Copy { worker, copy },
+            }),
+            Err(error) => self.copied(request, Err(error)),
+        }
+    }
+
+    fn copied(&mut self, request: u64, outcome: Result<Option<OwnedFd>, SnapshotError>) {
+        let (outcome, copy) = match outcome {
+            Ok(copy) => (Ok(()), copy),
+            Err(error) => (Err(error), None),
+        };
+        self.outbox.push((FromHelper::Copied { request, outcome }, copy.into_iter().collect()));
     }
 
     fn answer(&mut self, request: u64, outcome: Specialised) {
@@ -295,12 +363,17 @@ impl Slots {
         }
     }
 
-    /// A process that specialised a sandbox has ended.
+    /// A process that worked on a sandbox has ended.
     fn finish(&mut self, place: usize, status: i32) {
         let job = self.jobs.swap_remove(place);
-        let done = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
-        let outcome = if done { Specialised::Done } else { Specialised::Failed(child::failure_of(job.report)) };
-        self.answer(job.request, outcome);
+        match job.work {
+            Work::Specialise { report } => {
+                let done = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
+                let outcome = if done { Specialised::Done } else { Specialised::Failed(child::failure_of(report)) };
+                self.answer(job.request, outcome);
+            }
+            Work::Copy { worker, copy } => self.copied(job.request, worker.outcome(status).map(|()| copy)),
+        }
     }
 
     /// A slot's process has ended.
