@@ -46,13 +46,15 @@ impl Environment {
         let limit = self.init_ahead_limit();
         let failure = self.first_init(limit).await;
         let made = failure.as_ref().map_or(Ok(()), |failure| Err(snapshot_error(failure, &self)));
-        let failed = made.is_err();
-        // An error means that nobody waits for it.
-        let _ = told.map(|told| told.send(made));
-        if failed {
+        if made.is_err() {
             self.pool.snapshot_failed();
+            tell(told, made);
             return self.end().await;
         }
+        if let Some(image) = self.copy().await {
+            self.pool.keep_image(image);
+        }
+        tell(told, made);
         self.freeze().await;
         if self.pool.snapshot_is_up(&self.handle) {
             hold_snapshots(&self.plane, &self.pool);
@@ -70,6 +72,9 @@ impl Environment {
             // As on demand: the first invocation tries again.
             let next = self.pool.offer(&self.handle, true);
             return self.serve(next).await;
+        }
+        if let Some(image) = self.copy().await {
+            self.pool.keep_image(image);
         }
         hold_snapshots(&self.plane, &self.pool);
         self.live_restored().await;
@@ -101,7 +106,7 @@ impl Environment {
     }
 
     /// From the restore on, an environment like any other.
-    async fn live_restored(mut self) {
+    pub(super) async fn live_restored(mut self) {
         let next = match self.restore().await {
             Ok(()) => self.pool.offer(&self.handle, true),
             Err(failure) => {
@@ -174,6 +179,11 @@ impl Environment {
             }
         }
     }
+}
+
+fn tell(told: Option<oneshot::Sender<Result<(), SnapshotError>>>, made: Result<(), SnapshotError>) {
+    // An error means that nobody waits for it.
+    let _ = told.map(|told| told.send(made));
 }
 
 fn snapshot_error(failure: &InitFailure, environment: &Environment) -> SnapshotError {

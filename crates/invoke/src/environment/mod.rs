@@ -9,6 +9,7 @@ mod answer;
 mod base;
 mod crew;
 mod farewell;
+mod image;
 mod journal;
 mod launch;
 mod lines;
@@ -22,6 +23,7 @@ mod run;
 
 pub(crate) use answer::TRUNCATED;
 pub(crate) use base::Base;
+pub(crate) use image::Image;
 pub(crate) use lines::cut;
 pub(crate) use link::Said;
 pub(crate) use open::{first_snapshot, hold_snapshots, start, start_provisioned};

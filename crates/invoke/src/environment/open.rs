@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::actor::{Environment, NEVER, issue};
 use super::crew::Crew;
+use super::image::Image;
 use super::journal::Journal;
 use super::launch::Launch;
 use super::process::{Runtime, StartError};
@@ -28,6 +29,27 @@ pub(crate) fn start(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec
     if spec.snap_start && restore_one(plane, pool) {
         return;
     }
+    if let Some(image) = pool.image(spec.generation) {
+        return start_copy(plane, pool, spec, image);
+    }
+    start_anew(plane, pool, spec);
+}
+
+/// Starts a copy of a version's initialised process; if that cannot be, there are no more copies.
+fn start_copy(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>, image: Image) {
+    spawn(plane, pool, move |plane, pool| async move {
+        match Environment::open_copy(&plane, &pool, Arc::clone(&spec), &image).await {
+            Ok(environment) => environment.live_restored().await,
+            Err(cause) => {
+                tracing::warn!(function = %spec.name, %cause, "a copy of the snapshot could not be started");
+                pool.forget_image();
+                start_anew(&plane, &pool, spec);
+            }
+        }
+    });
+}
+
+fn start_anew(plane: &Arc<Plane>, pool: &Arc<Pool>, spec: Arc<FunctionSpec>) {
     let kind = if spec.snap_start { InitializationType::SnapStart } else { InitializationType::OnDemand };
     spawn(plane, pool, move |plane, pool| async move {
         match Environment::open(&plane, &pool, spec, kind).await {
@@ -206,17 +228,29 @@ impl Environment {
                 return Err(Unmade::Unstartable(Box::new(Unstartable { spec, journal, error })));
             }
         };
+        Ok(Self::assemble(plane, pool, launch, runtime, crew, journal, born))
+    }
+
+    pub(super) fn assemble(
+        plane: &Arc<Plane>,
+        pool: &Arc<Pool>,
+        launch: Launch,
+        runtime: Runtime,
+        crew: Crew,
+        journal: Journal,
+        born: Instant,
+    ) -> Self {
         let (inbox_tx, inbox) = mpsc::channel(2);
-        Ok(Self {
+        Self {
             handle: Handle {
                 id: plane.next_environment_id(),
-                generation: spec.generation,
-                provisioned: initialization == InitializationType::ProvisionedConcurrency,
+                generation: launch.spec.generation,
+                provisioned: launch.initialization == InitializationType::ProvisionedConcurrency,
                 inbox: inbox_tx,
             },
             plane: Arc::clone(plane),
             pool: Arc::clone(pool),
-            spec,
+            spec: Arc::clone(&launch.spec),
             launch,
             runtime,
             crew,
@@ -232,7 +266,7 @@ impl Environment {
             errors: 0,
             downfall: None,
             born,
-        })
+        }
     }
 }
 
@@ -263,7 +297,7 @@ pub(super) fn new_id(plane: &Plane) -> String {
     format!("{:032x}", u128::from_le_bytes(plane.random.bytes()))
 }
 
-fn open_journal(plane: &Plane, launch: &Launch, services: &Services) -> Journal {
+pub(super) fn open_journal(plane: &Plane, launch: &Launch, services: &Services) -> Journal {
     let reporter = Reporter::new(&launch.spec.logging, launch.initialization);
     Journal::new(Arc::clone(&plane.sink), stream_of(launch), reporter, Arc::clone(&services.telemetry))
 }

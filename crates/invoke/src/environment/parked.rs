@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hearth_model::{LogFormat, Logging};
-use hearth_sandbox::{Bind, Limits, Sandbox};
+use hearth_sandbox::{Bind, Limits, Sandbox, Snapshot};
 use tokio::time::timeout;
 
 use super::base::Base;
@@ -97,6 +97,25 @@ impl Parked {
             runtime.tell_held().await.map_err(|error| error.to_string())?;
         }
         Ok(runtime)
+    }
+
+    /// Becomes a copy of an initialised process of the function, with mounts and limits as ever.
+    ///
+    /// # Errors
+    /// What went wrong, for the server's log.
+    pub(super) async fn become_copy(
+        self,
+        launch: &Launch,
+        snapshot: &Snapshot,
+        plane: &Plane,
+        services: &Services,
+    ) -> Result<Runtime, String> {
+        let Self { sandbox, link, mut output } = self;
+        sandbox.thaw().map_err(|error| error.to_string())?;
+        sandbox.specialise(binds(launch), launch.limits()).await.map_err(|error| error.to_string())?;
+        sandbox.restore(snapshot).await.map_err(|error| error.to_string())?;
+        output.adopt(&launch.spec.logging);
+        Runtime::join(sandbox, link, output, None, services, &plane.tasks).map_err(|error| error.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The snapshots of a version: environments whose init is over and which wait, frozen, to be
-//! restored. A cold start takes one in place of an init; another is made behind it.
+//! restored. A cold start takes one in place of an init. Where the process could be copied, the
+//! next cold starts put a copy into a sandbox of its own; else another environment is initialised.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Handle, Pool, State};
 use crate::demand::Demand;
+use crate::environment::Image;
 
 /// Unused for so long, a version's snapshots are given up, and made again at its next cold start.
 /// Source: "Improving startup performance with Lambda SnapStart", AWS Lambda developer guide.
@@ -22,6 +24,7 @@ pub(super) struct Snapshots {
     ready: Vec<Handle>,
     starting: u32,
     demand: Demand,
+    image: Option<Image>,
 }
 
 impl Snapshots {
@@ -30,11 +33,13 @@ impl Snapshots {
             ready: Vec::new(),
             starting: 0,
             demand: Demand::new(Instant::now()),
+            image: None,
         }
     }
 
     /// Takes those of generations before `generation`.
     pub(super) fn take_older(&mut self, generation: u64) -> Vec<Handle> {
+        self.image.take_if(|image| image.generation < generation);
         let (old, kept) = std::mem::take(&mut self.ready).into_iter().partition(|one| one.generation < generation);
         self.ready = kept;
         old
@@ -54,11 +59,30 @@ impl Pool {
         let mut state = self.state.lock();
         let State { snapshots, spec, closed, .. } = &mut *state;
         let held = u32::try_from(snapshots.ready.len()).unwrap_or(u32::MAX) + snapshots.starting;
-        let lacks = !*closed && spec.snap_start && held < snapshots.demand.target(Instant::now(), KEEP, MOST);
+        let wanted = !*closed && spec.snap_start && snapshots.image.is_none();
+        let lacks = wanted && held < snapshots.demand.target(Instant::now(), KEEP, MOST);
         lacks.then(|| {
             snapshots.starting += 1;
             Arc::clone(spec)
         })
+    }
+
+    /// The copy to start an environment of this generation from.
+    pub(crate) fn image(&self, generation: u64) -> Option<Image> {
+        let state = self.state.lock();
+        state.snapshots.image.as_ref().filter(|image| image.generation == generation).cloned()
+    }
+
+    pub(crate) fn keep_image(&self, image: Image) {
+        let mut state = self.state.lock();
+        if !state.closed && image.generation >= state.spec.generation {
+            state.snapshots.image = Some(image);
+        }
+    }
+
+    /// No environment could be started from it.
+    pub(crate) fn forget_image(&self) {
+        self.state.lock().snapshots.image = None;
     }
 
     /// A snapshot is being made that [`Pool::lacks_snapshot`] did not ask for.
