@@ -14,7 +14,7 @@ from harness.waiting import eventually
 ON = {"ApplyOn": "PublishedVersions"}
 
 HOOKED = """
-import os, random, time, uuid
+import hashlib, os, random, subprocess, threading, time, uuid
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 order = []
@@ -26,7 +26,14 @@ state = {'made': uuid.uuid4().hex, 'big': bytearray(os.urandom(1 << 20))}
 
 def handler(event, context):
     time.sleep((event or {}).get('sleep', 0))
+    ran = []
+    thread = threading.Thread(target=lambda: ran.append('ran'))
+    thread.start()
+    thread.join()
     return {
+        'thread': ran[0],
+        'child': subprocess.run(['echo', '-n', 'ran'], capture_output=True, text=True).stdout,
+        'sum': hashlib.sha256(state['big']).hexdigest(),
         'order': order,
         'made': state['made'],
         'random': random.random(),
@@ -107,15 +114,54 @@ def test_init_runs_ahead_and_the_hooks_around_the_snapshot(lab):
     assert "Restore Duration" not in function.invoke({}, Qualifier="1").tail, "told once"
 
 
-def test_each_restored_environment_has_its_own_chance_and_folder(lab):
+def test_the_init_runs_once_for_all_of_them(lab):
     function = publish(lab)
     active(function)
-    with ThreadPoolExecutor(3) as pool:
-        told = list(pool.map(lambda _: function.call({"sleep": 2}, Qualifier="1"), range(3)))
-    assert len({t["random"] for t in told}) == 3
-    assert all(t["order"][-2:] == ["after-1", "after-2"] and t["tmp"] == [] for t in told)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: function.call({"sleep": 2}, Qualifier="1"), range(4)))
+    assert len({t["made"] for t in told}) == 1, "all go on from one init"
+    assert len({t["sum"] for t in told}) == 1, "with the same memory"
+    assert len({t["random"] for t in told}) == 4, "and chances of their own"
+    assert all(t["order"] == ["before-2", "before-1", "after-1", "after-2"] for t in told)
+    assert all(t["tmp"] == [] and t["thread"] == "ran" and t["child"] == "ran" for t in told)
+    messages = function.messages_until("RESTORE_REPORT")
+    assert sum(m.startswith("INIT_START") for m in messages) == 1
+    eventually(lambda: sum(m.startswith("RESTORE_REPORT") for m in function.messages()) == 4)
     streams = [s for s in function.streams() if "[1]" in s]
-    assert len(streams) >= 3, "and its own log stream"
+    assert len(streams) == 5, "one of the init, and one of each environment"
+
+
+THREADED = """
+import os, random, threading, time, uuid
+made = uuid.uuid4().hex
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+def handler(event, context):
+    time.sleep(event['sleep'])
+    return {'made': made, 'type': os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']}
+"""
+
+
+def test_where_a_process_cannot_be_copied_initialised_environments_stand_in(lab):
+    function = publish(lab, THREADED)
+    active(function)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda _: function.call({"sleep": 2}, Qualifier="1"), range(2)))
+    assert {t["type"] for t in told} == {"snap-start"}
+    assert len({t["made"] for t in told}) == 2
+
+
+def test_a_copy_lives_like_any_other(lab):
+    """It is frozen, thawed, killed at its timeout, and starts anew after that."""
+    function = publish(lab, HOOKED, Timeout=3)
+    active(function)
+    with ThreadPoolExecutor(2) as pool:
+        made = {t["made"] for t in pool.map(lambda _: function.call({"sleep": 1}, Qualifier="1"), range(2))}
+    with ThreadPoolExecutor(2) as pool:
+        failed = list(pool.map(lambda _: function.invoke({"sleep": 9}, Qualifier="1").failed(), range(2)))
+    assert {f["errorType"] for f in failed} == {"Sandbox.Timedout"}
+    with ThreadPoolExecutor(2) as pool:
+        again = list(pool.map(lambda _: function.call({"sleep": 1}, Qualifier="1"), range(2)))
+    assert made.isdisjoint(t["made"] for t in again), "each ran its own init this time"
 
 
 KEYS = """
