@@ -8,7 +8,22 @@ from harness.model_check import violations
 
 ID = {"x-amzn-RequestId": "00000000-0000-4000-8000-000000000000"}
 JSON = {**ID, "Content-Type": "application/json"}
+XML = {**ID, "Content-Type": "text/xml"}
 LOGS = {**ID, "Content-Type": "application/x-amz-json-1.1"}
+
+
+def xml(operation, result):
+    """An answer of the query protocol; `None` for one without a result."""
+    service = "sts" if operation == "GetCallerIdentity" else "iam"
+    version = "2011-06-15" if service == "sts" else "2010-05-08"
+    inner = "" if result is None else f"<{operation}Result>{result}</{operation}Result>"
+    return (f'<{operation}Response xmlns="https://{service}.amazonaws.com/doc/{version}/">{inner}<ResponseMetadata>'
+            f'<RequestId>{ID["x-amzn-RequestId"]}</RequestId></ResponseMetadata></{operation}Response>').encode()
+
+
+def xml_error(code):
+    return (f'<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>{code}</Code>'
+            f'<Message>m</Message></Error><RequestId>{ID["x-amzn-RequestId"]}</RequestId></ErrorResponse>').encode()
 
 
 def check(operation, status, headers, body, *expected):
@@ -29,8 +44,24 @@ GOOD = [
     ("lambda:GetFunction", 400, {**JSON, "x-amzn-ErrorType": "ValidationException"}, {"message": "m"}),
     ("logs:GetLogEvents", 200, LOGS, {"events": [{"timestamp": 1, "message": "m", "ingestionTime": 2}]}),
     ("logs:GetLogEvents", 400, LOGS, {"__type": "ResourceNotFoundException", "message": "m"}),
+    ("sts:GetCallerIdentity", 200, XML, xml("GetCallerIdentity", "<UserId>1</UserId><Account>1</Account>")),
+    ("iam:ListRoles", 200, XML, xml("ListRoles", "<Roles></Roles><IsTruncated>false</IsTruncated>")),
+    ("iam:DeleteRole", 200, XML, xml("DeleteRole", None)),
+    ("iam:GetRole", 404, XML, xml_error("NoSuchEntity")),
+    ("iam:GetRole", 400, XML, xml_error("ValidationError")),
 ]
 BAD = [
+    ("iam:DeleteRole", 200, XML, b"{}", "expected XML"),
+    ("iam:DeleteRole", 200, XML, xml("DeleteRole", ""), "expected DeleteRoleResponse"),
+    ("iam:DeleteRole", 200, XML, xml("DeleteRole", None).replace(b"iam.", b"sts."), "expected the namespace"),
+    ("iam:DeleteRole", 200, JSON, xml("DeleteRole", None), "text/xml"),
+    ("iam:DeleteRole", 200, XML, xml("DeleteRole", None).replace(b"-8000-", b"-9000-"), "request's id"),
+    ("iam:ListRoles", 200, XML, xml("ListRoles", "<IsTruncated>no</IsTruncated>"), "expected boolean", "Roles is missing"),
+    ("iam:ListRoles", 200, XML, xml("ListRoles", "<Roles><item/></Roles>"), "expected <member>"),
+    ("iam:ListRolePolicies", 200, XML, xml("ListRolePolicies", "<PolicyNames><member>a b</member></PolicyNames>"), "a match"),
+    ("iam:UpdateRole", 200, XML, xml("UpdateRole", "<Colour/>"), "unknown member UpdateRoleResult.Colour"),
+    ("iam:GetRole", 400, XML, xml_error("NoSuchEntity"), "expected status {404}"),
+    ("iam:GetRole", 400, XML, xml_error("MalformedPolicyDocument"), "does not declare"),
     ("lambda:ListTags", 200, {"Content-Type": "application/json"}, {}, "x-amzn-RequestId"),
     ("lambda:ListTags", 200, {**ID, "Content-Type": "text/plain"}, {}, "Content-Type"),
     ("lambda:ListTags", 201, JSON, {}, "status"),

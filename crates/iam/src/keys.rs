@@ -1,11 +1,19 @@
-//! Access keys: configured ones, and those issued to functions.
+//! Access keys: configured ones, those that users made, and those of sessions.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use hearth_core::{Clock, Random};
+use hearth_core::{Clock, Random, Tasks};
 use hearth_model::{AccessKeys, AccountId, Credentials, Identity, KeyRefusal, RoleCredentials};
+use hearth_store::{Documents, StoreError};
 use thiserror::Error;
 
+use crate::db::Db;
+use crate::directory::{Directory, UserKey};
+use crate::follow;
+use crate::function_roles::Told;
+use crate::ids;
+use crate::record::User;
 use crate::session::{Sealer, Session};
 
 /// How much a request must prove.
@@ -42,7 +50,10 @@ pub struct Options {
     pub keys: Vec<ConfiguredKey>,
     /// Of callers in open mode who name none: unsigned, or by a key that is no account id.
     pub account: AccountId,
-    /// Signs the credentials of functions. 32 random bytes that stay the same over restarts and
+    /// Where roles, users and policies are.
+    pub documents: Arc<dyn Documents>,
+    pub tasks: Tasks,
+    /// Signs the credentials of sessions, and makes the secrets of users' keys. 32 random bytes that stay the same over restarts and
     /// never leave the server.
     pub master_secret: [u8; 32],
     pub clock: Clock,
@@ -58,29 +69,54 @@ pub enum IamError {
     KeyId(String),
     #[error("access key {0} starts with ASIA, which is for temporary keys; give it another id")]
     Temporary(String),
+    #[error("users could not be read: {0}")]
+    Store(String),
     #[error("access key {0} has no secret; give it one of at least 16 characters")]
     Secret(String),
 }
 
-/// Finds owners of keys, and issues keys to functions.
+/// Finds owners of keys, issues keys to functions, and holds what the IAM and STS APIs work on.
 pub struct Iam {
     mode: Mode,
     keys: HashMap<String, ConfiguredKey>,
     account: AccountId,
-    sealer: Sealer,
-    clock: Clock,
-    random: Random,
+    pub(crate) db: Db,
+    /// Keys of stored users.
+    pub(crate) directory: Directory,
+    /// Held from a change of a user until `directory` shows it, so that both go in one order.
+    pub(crate) users: tokio::sync::Mutex<()>,
+    pub(crate) told: Told,
+    pub(crate) sealer: Sealer,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
 }
 
 const TEMPORARY: &str = "ASIA";
 const SECRET_LEAST: usize = 16;
 
 impl Iam {
-    /// Takes the configured keys.
+    /// Takes the configured keys, reads those of stored users, and follows their changes.
     ///
     /// # Errors
-    /// A key that cannot be one, or that is there twice.
-    pub fn new(options: Options) -> Result<Self, IamError> {
+    /// A key that cannot be one, or that is there twice; a store that cannot be read.
+    pub async fn open(options: Options) -> Result<Arc<Self>, IamError> {
+        let tasks = options.tasks.clone();
+        let iam = Arc::new(Self::new(options)?);
+        let watch = iam.db.watch();
+        iam.load().await.map_err(|error| IamError::Store(error.to_string()))?;
+        follow::start(&iam, &tasks, watch);
+        Ok(iam)
+    }
+
+    /// Reads the keys of all stored users.
+    pub(crate) async fn load(&self) -> Result<(), StoreError> {
+        let _turn = self.users.lock().await;
+        self.directory.show_all(&self.db.everywhere::<User>().await?);
+        Ok(())
+    }
+
+    /// Knows the configured keys alone.
+    pub(crate) fn new(options: Options) -> Result<Self, IamError> {
         let mut keys = HashMap::new();
         for key in options.keys {
             check(&key)?;
@@ -92,6 +128,10 @@ impl Iam {
             mode: options.mode,
             keys,
             account: options.account,
+            db: Db::new(options.documents),
+            directory: Directory::default(),
+            users: tokio::sync::Mutex::default(),
+            told: Told::default(),
             sealer: Sealer::new(&options.master_secret),
             clock: options.clock,
             random: options.random,
@@ -114,6 +154,14 @@ impl Iam {
             let secret = Some(key.secret_access_key.clone());
             return if token.is_none() { Ok((user(key), secret)) } else { Err(KeyRefusal::BadToken) };
         }
+        if let Some(key) = self.directory.get(access_key_id) {
+            let secret = Some(self.sealer.user_secret(access_key_id));
+            return match token {
+                _ if !key.active => Err(KeyRefusal::Unknown),
+                None => Ok((stored_user(&key), secret)),
+                Some(_) => Err(KeyRefusal::BadToken),
+            };
+        }
         if !access_key_id.starts_with(TEMPORARY) {
             return Err(KeyRefusal::Unknown);
         }
@@ -133,11 +181,44 @@ impl Iam {
         if let Some(key) = self.keys.get(access_key_id) {
             return user(key);
         }
+        if let Some(key) = self.directory.get(access_key_id) {
+            return stored_user(&key);
+        }
         let session = token.and_then(|token| self.sealer.open(token)).map(|(session, _)| session);
         match session.filter(|session| session.access_key_id == access_key_id) {
             Some(session) => assumed(&session),
             None => root(AccountId::parse(access_key_id).unwrap_or_else(|| self.account.clone())),
         }
+    }
+}
+
+impl Iam {
+    /// Temporary credentials of a role, a user or root.
+    pub(crate) fn begin_session(
+        &self,
+        account: AccountId,
+        principal_arn: &str,
+        name: &str,
+        lifetime_s: u32,
+    ) -> Credentials {
+        self.sealer.seal(&Session {
+            access_key_id: ids::access_key(TEMPORARY, &self.random),
+            account,
+            principal_arn: principal_arn.to_owned(),
+            name: name.to_owned(),
+            expires_ms: self.clock.now_ms().saturating_add(i64::from(lifetime_s) * 1_000),
+        })
+    }
+
+    /// Users that the configuration names, with their accounts; a user of two keys comes twice.
+    pub(crate) fn configured_users(&self) -> impl Iterator<Item = (&AccountId, &str)> {
+        self.keys.values().map(|key| (&key.account, key.user_name.as_str()))
+    }
+
+    /// The account of a key, when it tells.
+    pub(crate) fn account_of_key(&self, access_key_id: &str) -> Option<AccountId> {
+        let stored = || self.directory.get(access_key_id).map(|key| key.account.clone());
+        self.keys.get(access_key_id).map(|key| key.account.clone()).or_else(stored)
     }
 }
 
@@ -162,13 +243,7 @@ impl RoleCredentials for Iam {
     /// accept, gives that of nameless callers.)
     fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials {
         let account = role_arn.split(':').nth(4).and_then(AccountId::parse);
-        self.sealer.seal(&Session {
-            access_key_id: format!("{TEMPORARY}{}", key_text(self.random.bytes())),
-            account: account.unwrap_or_else(|| self.account.clone()),
-            role_arn: role_arn.to_owned(),
-            name: session_name.to_owned(),
-            expires_ms: self.clock.now_ms().saturating_add(i64::from(lifetime_s) * 1_000),
-        })
+        self.begin_session(account.unwrap_or_else(|| self.account.clone()), role_arn, session_name, lifetime_s)
     }
 }
 
@@ -179,10 +254,17 @@ fn user(key: &ConfiguredKey) -> Identity {
     }
 }
 
+fn stored_user(key: &UserKey) -> Identity {
+    Identity {
+        account: key.account.clone(),
+        arn: key.user_arn.clone(),
+    }
+}
+
 fn assumed(session: &Session) -> Identity {
     Identity {
         account: session.account.clone(),
-        arn: session.assumed_role_arn(),
+        arn: session.identity_arn(),
     }
 }
 
@@ -209,13 +291,6 @@ fn check(key: &ConfiguredKey) -> Result<(), IamError> {
     Ok(())
 }
 
-/// 16 characters of base 32, as key ids are written.
-fn key_text(bytes: [u8; 10]) -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    (0..16).rev().map(|place| char::from(ALPHABET[(number >> (place * 5) & 31) as usize])).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +313,8 @@ mod tests {
             mode,
             keys,
             account: AccountId::fallback(),
+            documents: Arc::new(hearth_store::Memory::new(clock.clone())),
+            tasks: Tasks::new(),
             master_secret: [9; 32],
             clock: clock.clone(),
             random: Random::seeded(1),
@@ -318,8 +395,6 @@ mod tests {
         assert!(issued.access_key_id.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b)));
         assert_eq!(issued.secret_access_key.len(), 40);
         assert_eq!(issued.expires_ms, 3_600_005);
-        assert_eq!(key_text([0; 10]), "A".repeat(16));
-        assert_eq!(key_text([255; 10]), "7".repeat(16));
     }
 
     #[test]

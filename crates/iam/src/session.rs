@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! token  := base64( body, HMAC-SHA256(master, "token" body) )
-//! body   := version, expiry (8 bytes), key id, account, role ARN, session name
+//! body   := version, expiry (8 bytes), key id, account, principal ARN, session name
 //! secret := base64( HMAC-SHA256(master, "secret" body) ), 40 characters of it
 //! ```
 //!
 //! Each text is preceded by its length in two bytes, so that no two bodies have the same bytes.
+//! The principal is a role (functions, `AssumeRole`), or a user or root (`GetSessionToken`), whose
+//! session has no name. The secrets of users' own keys follow from the master secret as well.
+//!
 //! What the key signs with depends on the whole body: nobody can pair a key id with another token.
 
 use base64::Engine as _;
@@ -25,6 +28,7 @@ const SECRET_CHARS: usize = 40;
 pub(crate) struct Sealer {
     token: Hmac<Sha256>,
     secret: Hmac<Sha256>,
+    user_secret: Hmac<Sha256>,
 }
 
 /// Who a session belongs to, and until when.
@@ -32,7 +36,7 @@ pub(crate) struct Sealer {
 pub(crate) struct Session {
     pub(crate) access_key_id: String,
     pub(crate) account: AccountId,
-    pub(crate) role_arn: String,
+    pub(crate) principal_arn: String,
     pub(crate) name: String,
     /// Unix milliseconds.
     pub(crate) expires_ms: i64,
@@ -43,6 +47,7 @@ impl Sealer {
         Self {
             token: keyed(master, b"hearth session token"),
             secret: keyed(master, b"hearth session secret"),
+            user_secret: keyed(master, b"hearth user key secret"),
         }
     }
 
@@ -70,10 +75,13 @@ impl Sealer {
         Some((Session::read(body)?, self.secret(body)))
     }
 
+    /// The secret of a user's own key, by the key's id.
+    pub(crate) fn user_secret(&self, access_key_id: &str) -> String {
+        secret_text(&self.user_secret, access_key_id.as_bytes())
+    }
+
     fn secret(&self, body: &[u8]) -> String {
-        let mut text = STANDARD.encode(digest(&self.secret, body));
-        text.truncate(SECRET_CHARS);
-        text
+        secret_text(&self.secret, body)
     }
 }
 
@@ -81,7 +89,7 @@ impl Session {
     fn body(&self) -> Vec<u8> {
         let mut body = vec![VERSION];
         body.extend_from_slice(&self.expires_ms.to_be_bytes());
-        for text in [&self.access_key_id, self.account.as_str(), &self.role_arn, &self.name] {
+        for text in [&self.access_key_id, self.account.as_str(), &self.principal_arn, &self.name] {
             // Longer texts than fit are cut: ARNs and session names are far shorter.
             let text = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
             body.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -102,20 +110,31 @@ impl Session {
         let session = Self {
             access_key_id: text()?,
             account: AccountId::parse(&text()?)?,
-            role_arn: text()?,
+            principal_arn: text()?,
             name: text()?,
             expires_ms: i64::from_be_bytes(*expires),
         };
         (*version == VERSION && rest.is_empty()).then_some(session)
     }
 
+    /// Who signs with it: a user or root themselves, or
     /// `arn:aws:sts::<account>:assumed-role/<role>/<session>`; the role's path is left out, as on
     /// AWS.
-    pub(crate) fn assumed_role_arn(&self) -> String {
-        let partition = self.role_arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws");
-        let role = self.role_arn.rsplit(['/', ':']).next().unwrap_or_default();
+    pub(crate) fn identity_arn(&self) -> String {
+        let resource = self.principal_arn.splitn(6, ':').nth(5).unwrap_or_default();
+        if resource == "root" || resource.starts_with("user/") {
+            return self.principal_arn.clone();
+        }
+        let partition = self.principal_arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws");
+        let role = self.principal_arn.rsplit(['/', ':']).next().unwrap_or_default();
         format!("arn:{partition}:sts::{}:assumed-role/{role}/{}", self.account, self.name)
     }
+}
+
+fn secret_text(key: &Hmac<Sha256>, text: &[u8]) -> String {
+    let mut text = STANDARD.encode(digest(key, text));
+    text.truncate(SECRET_CHARS);
+    text
 }
 
 #[allow(clippy::expect_used)]
@@ -134,19 +153,19 @@ mod tests {
 
     use super::*;
 
-    fn session(role_arn: &str, name: &str) -> Session {
+    fn session(principal_arn: &str, name: &str) -> Session {
         Session {
             access_key_id: "ASIAAAAAAAAAAAAAAAAA".to_owned(),
             account: AccountId::parse("123456789012").unwrap(),
-            role_arn: role_arn.to_owned(),
+            principal_arn: principal_arn.to_owned(),
             name: name.to_owned(),
             expires_ms: 1_700_000_000_000,
         }
     }
 
     #[track_caller]
-    fn check_arn(role_arn: &str, expected: &str) {
-        assert_eq!(session(role_arn, "f").assumed_role_arn(), expected);
+    fn check_arn(principal_arn: &str, expected: &str) {
+        assert_eq!(session(principal_arn, "f").identity_arn(), expected);
     }
 
     #[test]
@@ -154,6 +173,8 @@ mod tests {
         check_arn("arn:aws:iam::123456789012:role/r", "arn:aws:sts::123456789012:assumed-role/r/f");
         check_arn("arn:aws:iam::123456789012:role/service-role/p/r", "arn:aws:sts::123456789012:assumed-role/r/f");
         check_arn("arn:aws-cn:iam::123456789012:role/r", "arn:aws-cn:sts::123456789012:assumed-role/r/f");
+        check_arn("arn:aws:iam::123456789012:user/p/a", "arn:aws:iam::123456789012:user/p/a");
+        check_arn("arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:root");
         check_arn("r", "arn:aws:sts::123456789012:assumed-role/r/f");
     }
 
@@ -168,9 +189,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_gives_its_session_back(role_arn: String, name: String, expires_ms: i64) {
+        fn a_token_gives_its_session_back(principal_arn: String, name: String, expires_ms: i64) {
             let sealer = Sealer::new(&[7; 32]);
-            let session = Session { expires_ms, ..session(&role_arn, &name) };
+            let session = Session { expires_ms, ..session(&principal_arn, &name) };
             let sealed = sealer.seal(&session);
             prop_assert_eq!(sealer.open(&sealed.session_token), Some((session, sealed.secret_access_key)));
         }

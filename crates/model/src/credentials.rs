@@ -1,5 +1,6 @@
 //! The seams of identity: who signs a request, and what a function may sign with.
 
+use crate::BoxFuture;
 use crate::account::AccountId;
 
 /// Temporary keys for a function.
@@ -22,6 +23,25 @@ impl std::fmt::Debug for Credentials {
 /// Gives a function the credentials of its role.
 pub trait RoleCredentials: Send + Sync + 'static {
     fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials;
+}
+
+/// Why a function cannot have a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleRefusal {
+    /// It is not there, or does not trust Lambda.
+    NotAssumable,
+    /// It could not be looked up; the text is for the server's log.
+    Failed(String),
+}
+
+/// Whether functions can have a role. Implemented by `iam`.
+pub trait FunctionRoles: Send + Sync + 'static {
+    /// Asks for the role of a well-formed ARN. In `open` mode every role will do; that one does not
+    /// exist is said once in the log.
+    ///
+    /// # Errors
+    /// The reason for which Lambda could not assume it.
+    fn check<'a>(&'a self, role_arn: &'a str) -> BoxFuture<'a, Result<(), RoleRefusal>>;
 }
 
 /// Who a request comes from.

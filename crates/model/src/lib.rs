@@ -19,7 +19,7 @@ use std::pin::Pin;
 
 pub use account::{AccountId, Region};
 pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
-pub use credentials::{AccessKeys, Credentials, Identity, KeyRefusal, RoleCredentials};
+pub use credentials::{AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, RoleCredentials, RoleRefusal};
 pub use function::{
     Architecture, CodeDir, FunctionSpec, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS, Version,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_iam::{ConfiguredKey, Iam};
+use hearth_iam::{ConfiguredKey, Iam, IamError};
 use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, Lambda};
 use hearth_observe::Observe;
@@ -13,6 +13,7 @@ use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::{Level, Sandboxes};
 use hearth_store::Embedded;
 use hearth_wire::aws_json::{JsonService, JsonVersion};
+use hearth_wire::query::{self, QueryService};
 use hearth_wire::rest_json::Router;
 use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, Mount};
 use hearth_wire::{Service, server, sigv4};
@@ -51,8 +52,9 @@ pub async fn assemble(
     // 3. Logs, in a store of their own: a flood of them must not hold up a change of a function.
     let observe = open_logs(config, layout, &clock).await?;
 
-    // 4. Identity: the keys that callers sign with, and those that functions get.
-    let iam = open_iam(config, layout, &clock, &random)?;
+    // 4. Identity: the keys that callers sign with, those that functions get, and the roles, users
+    //    and policies behind them.
+    let iam = open_iam(config, layout, &store, tasks, &clock, &random).await?;
 
     // 5. The runtimes: our bootstraps where a sandbox can mount them, and the host's interpreters.
     let (bootstraps, runtimes) = find_runtimes(config, layout).await?;
@@ -100,7 +102,7 @@ pub async fn assemble(
     invoke.begin();
 
     // 9. The front door, with every service's table of operations behind it.
-    let services = mounts(&lambda, &invoke, &observe)?;
+    let services = mounts(&lambda, &invoke, &observe, &iam)?;
     let local = lambda.local_routes().into_iter().chain(plain::health(&services)).collect();
     let door = FrontDoor::new(server::Options {
         mode: mode(config),
@@ -130,12 +132,21 @@ pub async fn assemble(
     })
 }
 
-fn mounts(lambda: &Arc<Lambda>, invoke: &Arc<DataPlane>, observe: &Observe) -> Result<Vec<Mount>, StartError> {
+fn mounts(
+    lambda: &Arc<Lambda>,
+    invoke: &Arc<DataPlane>,
+    observe: &Observe,
+    iam: &Arc<Iam>,
+) -> Result<Vec<Mount>, StartError> {
     let mut routes = lambda.routes();
     routes.extend(hearth_lambda::invoke_routes(invoke.clone()));
     let lambda = Router::new(routes).map_err(|e| StartError::Tables(e.to_string()))?;
     let logs = JsonService::new("Logs_20140328", JsonVersion::V1_1, observe.operations());
     let logs = logs.map_err(|e| StartError::Tables(e.to_string()))?;
+    let sts = QueryService::new(query::STS, hearth_iam::STS_VERSION, iam.sts_operations());
+    let sts = sts.map_err(|e| StartError::Tables(e.to_string()))?;
+    let iam = QueryService::new(query::IAM, hearth_iam::IAM_VERSION, iam.iam_operations());
+    let iam = iam.map_err(|e| StartError::Tables(e.to_string()))?;
     Ok(vec![
         Mount {
             service: Service::Lambda,
@@ -144,6 +155,14 @@ fn mounts(lambda: &Arc<Lambda>, invoke: &Arc<DataPlane>, observe: &Observe) -> R
         Mount {
             service: Service::Logs,
             api: Api::AwsJson(logs),
+        },
+        Mount {
+            service: Service::Iam,
+            api: Api::Query(iam),
+        },
+        Mount {
+            service: Service::Sts,
+            api: Api::Query(sts),
         },
     ])
 }
@@ -167,23 +186,38 @@ async fn open_logs(config: &Config, layout: &Layout, clock: &Clock) -> Result<Ob
     })
 }
 
-fn open_iam(config: &Config, layout: &Layout, clock: &Clock, random: &Random) -> Result<Arc<Iam>, StartError> {
+async fn open_iam(
+    config: &Config,
+    layout: &Layout,
+    store: &Embedded,
+    tasks: &Tasks,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Arc<Iam>, StartError> {
     let master_secret = secret::load(&layout.secret(), random).map_err(|cause| StartError::Store {
         what: "the secret of functions' credentials",
         cause: cause.into(),
     })?;
-    let iam = Iam::new(hearth_iam::Options {
+    let iam = Iam::open(hearth_iam::Options {
         mode: match config.auth_mode.value {
             AuthMode::Open => hearth_iam::Mode::Open,
             AuthMode::Enforce => hearth_iam::Mode::Enforce,
         },
         keys: config.keys.value.iter().map(|key| configured_key(config, key)).collect(),
         account: config.account.value.clone(),
+        documents: Arc::new(store.clone()),
+        tasks: tasks.clone(),
         master_secret,
         clock: clock.clone(),
         random: random.clone(),
     });
-    Ok(Arc::new(iam.map_err(StartError::Keys)?))
+    iam.await.map_err(|error| match error {
+        IamError::Store(cause) => StartError::Store {
+            what: "the users",
+            cause: cause.into(),
+        },
+        other => StartError::Keys(other),
+    })
 }
 
 fn configured_key(config: &Config, key: &AccessKey) -> ConfiguredKey {

@@ -2,7 +2,7 @@
 //! operation, rendering answers and errors.
 //!
 //! The only crate that knows wire formats. It knows no operation's meaning: services hand it
-//! tables of operations ([`rest_json::Route`], [`aws_json::Operation`]) and get [`Request`]s.
+//! tables of operations ([`rest_json::Route`], [`aws_json::Operation`], [`query::Operation`]) and get [`Request`]s.
 #![forbid(unsafe_code)]
 
 pub mod aws_json;
@@ -10,6 +10,7 @@ pub mod error;
 pub mod event_stream;
 pub mod json;
 pub mod protocol;
+pub mod query;
 pub mod recognise;
 pub mod render;
 pub mod request;

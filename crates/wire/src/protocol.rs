@@ -1,7 +1,8 @@
 //! The protocols in which AWS services answer, as far as their errors go.
 //!
-//! Operations are served over [`Protocol::RestJson`] and [`Protocol::AwsJson`]; the others are
-//! here so that a client of a service that is not served yet is told so in words it can parse.
+//! Operations are served over [`Protocol::RestJson`], [`Protocol::AwsJson`] and
+//! [`Protocol::Query`]; the others are here so that a client of a service that is not served yet
+//! is told so in words it can parse.
 
 use crate::aws_json::JsonVersion;
 
@@ -12,8 +13,8 @@ pub enum Protocol {
     RestJson,
     /// CloudWatch Logs, DynamoDB: the code in `__type`, HTTP 400 for nearly all client errors.
     AwsJson(JsonVersion),
-    /// IAM, STS, SNS: `<ErrorResponse>`.
-    Query,
+    /// IAM, STS, SNS: `<ErrorResponse>` in the service's XML namespace; empty where it is not known.
+    Query(&'static str),
     /// EC2: `<Response><Errors>`.
     Ec2,
     /// S3: `<Error>`.

@@ -8,6 +8,8 @@ use hearth_model::{AccountId, Region};
 pub enum Service {
     Lambda,
     Logs,
+    Iam,
+    Sts,
 }
 
 impl Service {
@@ -17,6 +19,8 @@ impl Service {
         match self {
             Self::Lambda => "lambda",
             Self::Logs => "logs",
+            Self::Iam => "iam",
+            Self::Sts => "sts",
         }
     }
 }

@@ -70,8 +70,8 @@ fn by_scope(service: &str, target: Option<&str>, parts: &Parts) -> Recognised {
     };
     // Services that speak several protocols are answered in the one they were asked in.
     let protocol = match (known.protocol, target) {
-        (Protocol::Query | Protocol::Ec2, Some(_)) => json_version(&parts.headers),
-        (Protocol::AwsJson(_), None) if is_form(&parts.headers) => Protocol::Query,
+        (Protocol::Query(_) | Protocol::Ec2, Some(_)) => json_version(&parts.headers),
+        (Protocol::AwsJson(_), None) if is_form(&parts.headers) => Protocol::Query(""),
         (protocol, _) => protocol,
     };
     of(known, protocol)
@@ -98,11 +98,13 @@ fn by_action(query: &str) -> Option<Recognised> {
     let (action, version) = (find("Action")?, find("Version")?);
     let known = table::KNOWN.iter().find(|known| !known.version.is_empty() && known.version == version);
     Some(match known {
-        Some(known) if known.protocol == Protocol::Ec2 => of(known, Protocol::Ec2),
-        Some(known) => of(known, Protocol::Query),
+        Some(known) => match known.protocol {
+            Protocol::Ec2 | Protocol::Query(_) => of(known, known.protocol),
+            Protocol::RestJson | Protocol::AwsJson(_) | Protocol::S3 => of(known, Protocol::Query("")),
+        },
         None => Recognised::Foreign {
             name: format!("of action {action}, version {version}"),
-            protocol: Protocol::Query,
+            protocol: Protocol::Query(""),
         },
     })
 }
@@ -145,7 +147,7 @@ fn by_shape(target: Option<&str>, parts: &Parts) -> Protocol {
     let has_action = by_action(parts.uri.query().unwrap_or("")).is_some();
     match target {
         Some(_) => json_version(&parts.headers),
-        None if has_action || is_form(&parts.headers) => Protocol::Query,
+        None if has_action || is_form(&parts.headers) => Protocol::Query(""),
         None => Protocol::RestJson,
     }
 }
@@ -205,8 +207,9 @@ mod tests {
         check("POST", "/", &[("authorization", &lambda), target], Recognised::Served(Service::Lambda));
         check("POST", "/", &[("authorization", &scoped("logs"))], Recognised::Served(Service::Logs));
         check("PUT", "/b/k", &[("authorization", &scoped("s3"))], foreign("s3", Protocol::S3));
-        check("POST", "/", &[("authorization", &scoped("sts")), FORM], foreign("sts", Protocol::Query));
-        check("POST", "/", &[("authorization", &scoped("sqs")), FORM], foreign("sqs", Protocol::Query));
+        check("POST", "/", &[("authorization", &scoped("sts")), FORM], Recognised::Served(Service::Sts));
+        check("POST", "/", &[("authorization", &scoped("sns")), FORM], foreign("sns", Protocol::Query("")));
+        check("POST", "/", &[("authorization", &scoped("sqs")), FORM], foreign("sqs", Protocol::Query("")));
         check("POST", "/", &[("authorization", &scoped("ec2")), FORM], foreign("ec2", Protocol::Ec2));
         check("GET", "/v1/x", &[("authorization", &scoped("new"))], foreign("new", Protocol::RestJson));
     }
@@ -228,7 +231,7 @@ mod tests {
             &[("x-amz-target", "DynamoDB_20120810.PutItem"), ("content-type", "application/x-amz-json-1.0")],
             foreign("dynamodb", v1_0),
         );
-        check("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", &[], foreign("sts", Protocol::Query));
+        check("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", &[], Recognised::Served(Service::Sts));
         check("POST", "/", &[FORM], Recognised::Form);
         check("GET", "/", &[("host", "lambda.eu-west-1.amazonaws.com")], Recognised::Served(Service::Lambda));
         check("GET", "/", &[("host", "bucket.s3.localhost.localstack.cloud:4566")], foreign("s3", Protocol::S3));
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn forms_name_their_service_by_version() {
-        assert_eq!(by_form(b"Action=ListUsers&Version=2010-05-08"), foreign("iam", Protocol::Query));
+        assert_eq!(by_form(b"Action=ListUsers&Version=2010-05-08"), Recognised::Served(Service::Iam));
         assert_eq!(by_form(b"Action=DescribeVpcs&Version=2016-11-15"), foreign("ec2", Protocol::Ec2));
         assert_eq!(by_form(b"Action=X"), Recognised::Unknown);
         assert_eq!(by_form(b"\xff"), Recognised::Unknown);

@@ -4,6 +4,7 @@
 
 use crate::aws_json::JsonVersion;
 use crate::protocol::Protocol;
+use crate::query;
 use crate::request::Service;
 
 /// A service and its marks.
@@ -54,14 +55,14 @@ pub(super) static KNOWN: &[Known] = &[
     known("dynamodb", JSON_1_0, "DynamoDB_20120810", ""),
     at(known("dynamodb", JSON_1_0, "DynamoDBStreams_20120810", ""), &["streams"]),
     known("sqs", JSON_1_0, "AmazonSQS", "2012-11-05"),
-    known("sns", Protocol::Query, "", "2010-03-31"),
-    known("iam", Protocol::Query, "", "2010-05-08"),
-    known("sts", Protocol::Query, "", "2011-06-15"),
-    known("cloudformation", Protocol::Query, "", "2010-05-15"),
-    known("monitoring", Protocol::Query, "GraniteServiceVersion20100801", "2010-08-01"),
+    known("sns", Protocol::Query(""), "", "2010-03-31"),
+    served(known("iam", Protocol::Query(query::IAM), "", "2010-05-08"), Service::Iam),
+    served(known("sts", Protocol::Query(query::STS), "", "2011-06-15"), Service::Sts),
+    known("cloudformation", Protocol::Query(""), "", "2010-05-15"),
+    known("monitoring", Protocol::Query(""), "GraniteServiceVersion20100801", "2010-08-01"),
     known("ec2", Protocol::Ec2, "", "2016-11-15"),
-    known("rds", Protocol::Query, "", "2014-10-31"),
-    known("elasticloadbalancing", Protocol::Query, "", "2015-12-01"),
+    known("rds", Protocol::Query(""), "", "2014-10-31"),
+    known("elasticloadbalancing", Protocol::Query(""), "", "2015-12-01"),
     known("kms", JSON_1_1, "TrentService", ""),
     known("events", JSON_1_1, "AWSEvents", ""),
     known("scheduler", Protocol::RestJson, "", ""),

@@ -3,6 +3,8 @@
 mod json;
 mod xml;
 
+pub(crate) use xml::escaped;
+
 use crate::error::ApiError;
 use crate::protocol::Protocol;
 use crate::response::Response;
@@ -13,7 +15,7 @@ pub fn error(protocol: Protocol, error: &ApiError, request_id: &str) -> Response
     match protocol {
         Protocol::RestJson => json::rest(error),
         Protocol::AwsJson(version) => json::rpc(error, version),
-        Protocol::Query => xml::query(error, request_id),
+        Protocol::Query(namespace) => xml::query(error, namespace, request_id),
         Protocol::Ec2 => xml::ec2(error, request_id),
         Protocol::S3 => xml::s3(error, request_id),
     }

@@ -1,16 +1,18 @@
-//! Errors of the XML protocols, for services that are recognised and not served yet.
+//! Errors of the XML protocols.
 //!
 //! Source: fact sheet "Neighbouring services", section 0.2.
 
 use crate::error::ApiError;
 use crate::response::Response;
 
-pub(super) fn query(error: &ApiError, request_id: &str) -> Response {
+/// `namespace` is left out when empty.
+pub(super) fn query(error: &ApiError, namespace: &str, request_id: &str) -> Response {
     let fault = if error.status.is_server_error() { "Receiver" } else { "Sender" };
+    let namespace = if namespace.is_empty() { String::new() } else { format!(" xmlns=\"{namespace}\"") };
     answer(
         error,
         format!(
-            "<ErrorResponse><Error><Type>{fault}</Type>{}</Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+            "<ErrorResponse{namespace}><Error><Type>{fault}</Type>{}</Error><RequestId>{request_id}</RequestId></ErrorResponse>",
             code_and_message(error)
         ),
     )
@@ -45,7 +47,7 @@ fn answer(error: &ApiError, body: String) -> Response {
 }
 
 /// Text that can stand in an element: markup escaped, what XML cannot hold replaced.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
@@ -71,10 +73,11 @@ mod tests {
     fn shapes() {
         let error = ApiError::user(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "a <b> & c");
         let body = |response: Response| String::from_utf8(response.body.to_vec()).expect("text");
-        assert!(body(query(&error, "id")).ends_with(
+        assert!(body(query(&error, "", "id")).ends_with(
             "<ErrorResponse><Error><Type>Receiver</Type><Code>NotImplemented</Code>\
              <Message>a &lt;b&gt; &amp; c</Message></Error><RequestId>id</RequestId></ErrorResponse>"
         ));
+        assert!(body(query(&error, "urn:n", "id")).contains("<ErrorResponse xmlns=\"urn:n\"><Error>"));
         assert!(body(ec2(&error, "id")).ends_with("</Error></Errors><RequestID>id</RequestID></Response>"));
         assert!(body(s3(&error, "id")).contains("<Error><Code>NotImplemented</Code>"));
     }

@@ -50,7 +50,7 @@ impl FrontDoor {
             Ok(claims) => (claims, None),
             Err(defect) => (None, Some(defect)),
         };
-        let mount = self.mount(claims.as_ref(), &parts, intake).await?;
+        let (mount, early) = self.mount(claims.as_ref(), &parts, intake).await?;
         let protocol = mount.api.protocol();
         let refuse = Refusal::of(protocol);
         let refuse_signature = |error: SignatureError| refuse(error.error(protocol));
@@ -60,9 +60,18 @@ impl FrontDoor {
         let (caller, secret) = self.identify(claims.as_ref(), &parts).map_err(refuse_signature)?;
 
         let query: Vec<_> = form_urlencoded::parse(query_text.as_bytes()).into_owned().collect();
-        let found = find(mount, &parts, &query).map_err(&refuse)?;
-        let held = intake.read(found.body_limit).await;
-        let bytes = held.map_err(|error| refuse(body_error(&error, &found)))?;
+        // A form names its operation inside the body.
+        let early = match (&mount.api, early) {
+            (Api::Query(_), None) => {
+                Some(intake.read(FORM_LIMIT).await.map_err(|error| refuse(transfer_error(&error)))?)
+            }
+            (_, early) => early,
+        };
+        let found = find(mount, &parts, &query, early.as_deref()).map_err(&refuse)?;
+        let bytes = match early {
+            Some(bytes) => bytes,
+            None => intake.read(found.body_limit).await.map_err(|error| refuse(body_error(&error, &found)))?,
+        };
         let content = match (&claims, &secret) {
             (Some(claims), Some(secret)) => self.verifier.verify(claims, secret, &parts, bytes),
             _ => Content::unverified(&parts.headers, bytes),
@@ -86,28 +95,32 @@ impl FrontDoor {
         guarded(found.operation, || (found.handler)(request)).await.map_err(refuse)
     }
 
-    /// The service that a request is for.
+    /// The service that a request is for, and the body where that had to be read to know.
     async fn mount<B>(
         &self,
         claims: Option<&Claims<'_>>,
         parts: &Parts,
         intake: &mut Intake<'_, B>,
-    ) -> Result<&Mount, Refusal>
+    ) -> Result<(&Mount, Option<Bytes>), Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
         let host = browser::host(parts).map(Host::parse);
         let mut recognised = recognise(claims, parts, host.as_ref());
+        let mut early = None;
         if recognised == Recognised::Form {
-            // Nothing that takes forms is served yet: the body is read to name what is not.
-            let body = intake.read(FORM_LIMIT).await.unwrap_or_default();
+            let body = intake
+                .read(FORM_LIMIT)
+                .await
+                .map_err(|error| Refusal::of(Protocol::Query(""))(transfer_error(&error)))?;
             recognised = by_form(&body);
+            early = Some(body);
         }
         let (name, protocol) = match recognised {
             Recognised::Served(service) => {
                 if let Some(mount) = self.services.iter().find(|mount| mount.service == service) {
-                    return Ok(mount);
+                    return Ok((mount, early));
                 }
                 (service.name().to_owned(), Protocol::RestJson)
             }
@@ -116,7 +129,7 @@ impl FrontDoor {
         };
         let code = match protocol {
             Protocol::RestJson | Protocol::AwsJson(_) => "NotImplementedException",
-            Protocol::Query | Protocol::Ec2 | Protocol::S3 => "NotImplemented",
+            Protocol::Query(_) | Protocol::Ec2 | Protocol::S3 => "NotImplemented",
         };
         let text = format!("Hearth does not serve the AWS service {name} yet; it serves {}", self.served_names());
         Err(Refusal::of(protocol)(ApiError::user(StatusCode::NOT_IMPLEMENTED, code, text).untyped()))
@@ -145,7 +158,12 @@ fn add_checksums(headers: &mut HeaderMap, trailers: Vec<(String, String)>) {
     }
 }
 
-fn find<'a>(mount: &'a Mount, parts: &Parts, query: &[(String, String)]) -> Result<Found<'a>, ApiError> {
+fn find<'a>(
+    mount: &'a Mount,
+    parts: &Parts,
+    query: &[(String, String)],
+    form: Option<&[u8]>,
+) -> Result<Found<'a>, ApiError> {
     match &mount.api {
         Api::RestJson(router) => {
             let path = parts.uri.path();
@@ -166,6 +184,16 @@ fn find<'a>(mount: &'a Mount, parts: &Parts, query: &[(String, String)]) -> Resu
                 operation: operation.name,
                 labels: Vec::new(),
                 body_limit: operation.body_limit,
+                oversize: Oversize::Named(operation.name),
+                handler: &operation.handler,
+            })
+        }
+        Api::Query(service) => {
+            let operation = service.find(query, form.unwrap_or_default())?;
+            Ok(Found {
+                operation: operation.name,
+                labels: Vec::new(),
+                body_limit: FORM_LIMIT,
                 oversize: Oversize::Named(operation.name),
                 handler: &operation.handler,
             })

@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 
 use crate::aws_json::JsonService;
 use crate::protocol::Protocol;
+use crate::query::QueryService;
 use crate::request::Service;
 use crate::rest_json::Router;
 use crate::sigv4::{Mode, Verifier};
@@ -46,6 +47,7 @@ use body::BodyMemory;
 pub enum Api {
     RestJson(Router),
     AwsJson(JsonService),
+    Query(QueryService),
 }
 
 impl Api {
@@ -53,6 +55,7 @@ impl Api {
         match self {
             Self::RestJson(_) => Protocol::RestJson,
             Self::AwsJson(service) => Protocol::AwsJson(service.version()),
+            Self::Query(service) => Protocol::Query(service.namespace()),
         }
     }
 }

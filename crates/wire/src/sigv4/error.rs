@@ -54,7 +54,7 @@ impl SignatureError {
     pub fn error(&self, protocol: Protocol) -> ApiError {
         let mut error = ApiError::user(self.status(protocol), "", self.to_string()).untyped();
         error.code = Cow::Borrowed(self.code(protocol));
-        if protocol == Protocol::Query {
+        if matches!(protocol, Protocol::Query(_)) {
             error.fault = Fault::User;
         }
         error
@@ -74,7 +74,7 @@ impl SignatureError {
         let [json, query, s3] = self.codes();
         match protocol {
             Protocol::RestJson | Protocol::AwsJson(_) => json,
-            Protocol::Query | Protocol::Ec2 => query,
+            Protocol::Query(_) | Protocol::Ec2 => query,
             Protocol::S3 => s3,
         }
     }

@@ -68,9 +68,9 @@ async fn services_that_are_not_served_are_named_in_their_own_shape() {
     assert!(
         answer.body.contains("<Error><Code>NotImplemented</Code><Message>Hearth does not serve the AWS service s3")
     );
-    let sts = signed("AKID", "us-east-1", "sts");
-    let answer = world.ask("POST", "/", &[("authorization", &sts), form], b"Action=GetCallerIdentity").await;
-    assert!(answer.body.contains("<ErrorResponse><Error>") && answer.body.contains("service sts"), "{}", answer.body);
+    let sns = signed("AKID", "us-east-1", "sns");
+    let answer = world.ask("POST", "/", &[("authorization", &sns), form], b"Action=GetCallerIdentity").await;
+    assert!(answer.body.contains("<ErrorResponse><Error>") && answer.body.contains("service sns"), "{}", answer.body);
     let dynamodb = signed("AKID", "us-east-1", "dynamodb");
     let target = ("x-amz-target", "DynamoDB_20120810.PutItem");
     let answer = world.ask("POST", "/", &[("authorization", &dynamodb), target], b"{}").await;
