@@ -272,6 +272,38 @@ async fn what_the_kernel_knows_of_a_process_is_copied() {
     assert_eq!(copy.run("libc = ctypes.CDLL(None, use_errno=True)\nr = libc.unshare(0x10000000), ctypes.get_errno(), libc.prctl(35, 14, 0, 0, 0), ctypes.get_errno()").await, "(-1, 1, -1, 1)");
 }
 
+/// Generators inside the process repeat in every copy, OpenSSL's too. What is said to renew them must do so.
+#[tokio::test]
+async fn random_numbers_repeat_unless_they_are_renewed() {
+    need_root!();
+    let service = service().await;
+    let mut source = serve(&service, Path::new(PYTHON), |_| {}).await;
+    let begin = "import os, random, secrets, ssl; random.random(); ssl.RAND_bytes(4); r = 'begun'";
+    assert_eq!(source.run(begin).await, "'begun'");
+    let snapshot = source.snapshot().await.unwrap();
+    let mut drawn = Vec::new();
+    for renew in [
+        "",
+        "",
+        "random.seed(); ssl.RAND_add(os.urandom(64), 64.0)",
+        "random.seed(); ssl.RAND_add(os.urandom(64), 64.0)",
+    ] {
+        let mut copy = serve(&service, Path::new(PYTHON), |_| {}).await;
+        copy.restore(&snapshot).await.unwrap();
+        copy.run(renew).await;
+        let mut numbers = Vec::new();
+        for draw in ["random.random()", "ssl.RAND_bytes(16)", "secrets.token_hex(16)"] {
+            numbers.push(copy.run(&format!("r = {draw}")).await);
+        }
+        drawn.push(numbers);
+    }
+    let same = |one: usize, other: usize| -> Vec<bool> {
+        drawn[one].iter().zip(&drawn[other]).map(|(one, other)| one == other).collect()
+    };
+    assert_eq!(same(0, 1), [true, true, false]);
+    assert_eq!(same(2, 3), [false, false, false]);
+}
+
 /// Each process lies at other addresses: whatever overlaps does so some time.
 #[tokio::test]
 async fn many_restores_one_after_the_other() {

@@ -57,6 +57,10 @@ def _renew_randomness():
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
+    # OpenSSL's own generator, which keys of connections are drawn from, renews itself after a fork alone.
+    openssl = sys.modules.get("_ssl")
+    if openssl is not None:
+        openssl.RAND_add(os.urandom(64), 64.0)
 
 
 def _end(problem, sink, report, error_type, status):
