@@ -49,6 +49,9 @@ def strict(tmp_path_factory):
 def known(strict, checker):
     caller = Caller(strict, checker, account=ACCOUNT, key=KEY, secret=SECRET)
     caller.server = Loopback(strict)
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}}
+    path, name = caller.role.split(":role")[1].rsplit("/", 1)
+    caller.client("iam").create_role(RoleName=name, Path=path + "/", AssumeRolePolicyDocument=json.dumps(trust))
     return caller
 
 

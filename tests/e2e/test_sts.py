@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from harness import raw
 from harness.clients import Caller
-from harness.functions import unique
+from harness.functions import Lab, unique
 from harness.server import free_port
 
 KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "123456789012"
@@ -204,6 +204,54 @@ def test_tokens_of_ones_own(ada, checker):
     refused("AccessDenied", 403, "session credentials", session(ada, credentials).get_session_token)
     assert sts.get_access_key_info(AccessKeyId=KEY)["Account"] == ACCOUNT
     refused("ValidationError", 400, "AKIANONE000000000000", sts.get_access_key_info, AccessKeyId="AKIANONE000000000000")
+
+
+ENVIRONMENT = """
+import os
+
+def handler(event, context):
+    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
+    return {name: os.environ[variable] for name, variable in names.items()}
+"""
+LAMBDA = {"Service": "lambda.amazonaws.com"}
+NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
+
+
+@pytest.fixture
+def lab(ada):
+    lab = Lab(ada)
+    yield lab
+    lab.clear()
+
+
+def test_a_functions_keys_are_its_roles(ada, lab, role_of):
+    role = role_of(LAMBDA)
+    function = lab.deploy(ENVIRONMENT, Role=role["Arn"])
+    found = identity(session(ada, function.call({})))
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role['RoleName']}/{function.name}"
+    assert found == (ACCOUNT, arn, f"{role['RoleId']}:{function.name}")
+
+
+def test_a_functions_role_must_trust_lambda(ada, lab, role_of):
+    good, bad = role_of(LAMBDA)["Arn"], role_of({"Service": "ec2.amazonaws.com"})["Arn"]
+    function = lab.deploy(ENVIRONMENT, Role=good)
+    update = ada.awslambda.update_function_configuration
+    for arn in (bad, f"arn:aws:iam::{ACCOUNT}:role/nobody"):
+        refused("InvalidParameterValueException", 400, NOT_ASSUMABLE, update, FunctionName=function.name, Role=arn)
+        with pytest.raises(ClientError, match=NOT_ASSUMABLE):
+            lab.deploy(ENVIRONMENT, Role=arn)
+    foreign = f"arn:aws:iam::{OTHER_ACCOUNT}:role/r"
+    refused("AccessDeniedException", 403, "Cross-account pass role is not allowed.", update, FunctionName=function.name, Role=foreign)
+    update(FunctionName=function.name, Role=good)
+
+
+def test_open_mode_says_once_that_a_role_is_absent(make_server, lab_on):
+    server = make_server().start()
+    lab = lab_on(server)
+    function = lab.deploy(ENVIRONMENT)
+    lab.caller.awslambda.update_function_configuration(FunctionName=function.name, Role=lab.caller.role)
+    told = [line for line in server.log_file.read_text().splitlines() if "role does not exist" in line]
+    assert len(told) == 1 and lab.caller.role in told[0], told
 
 
 def test_sessions_outlive_a_restart(make_server, checker):

@@ -29,7 +29,7 @@ impl Told {
 }
 
 impl FunctionRoles for Iam {
-    fn check<'a>(&'a self, role_arn: &'a str) -> BoxFuture<'a, Result<(), RoleRefusal>> {
+    fn check<'a>(&'a self, account: &'a AccountId, role_arn: &'a str) -> BoxFuture<'a, Result<(), RoleRefusal>> {
         Box::pin(async move {
             let role = find(self, role_arn).await?;
             match (self.mode(), role) {
@@ -40,20 +40,95 @@ impl FunctionRoles for Iam {
                     }
                     Ok(())
                 }
-                (Mode::Enforce, Some((account, role))) if trusts_lambda(&role, &account) => Ok(()),
+                // Whoever may make functions in one account must not get the credentials of another.
+                (Mode::Enforce, _) if role_arn.split(':').nth(4) != Some(account.as_str()) => {
+                    Err(RoleRefusal::ForeignAccount)
+                }
+                (Mode::Enforce, Some(role)) if trusts_lambda(&role, account) => Ok(()),
                 (Mode::Enforce, _) => Err(RoleRefusal::NotAssumable),
             }
         })
     }
 }
 
-async fn find(iam: &Iam, role_arn: &str) -> Result<Option<(AccountId, Role)>, RoleRefusal> {
+async fn find(iam: &Iam, role_arn: &str) -> Result<Option<Role>, RoleRefusal> {
     let Some((account, path, name)) = parse_role_arn(role_arn) else { return Ok(None) };
     let found = iam.db.get::<Role>(&account, name).await.map_err(|error| RoleRefusal::Failed(error.to_string()))?;
-    Ok(found.map(|stored| stored.record).filter(|role| role.path == path).map(|role| (account, role)))
+    Ok(found.map(|stored| stored.record).filter(|role| role.path == path))
 }
 
 fn trusts_lambda(role: &Role, account: &AccountId) -> bool {
     let asker = Asker::Service { name: LAMBDA, account };
     trust::allows(&role.own.trust, asker)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hearth_core::{Clock, Random, Tasks};
+
+    use super::*;
+    use crate::Options;
+    use crate::ops::entity;
+    use crate::record::RoleOwn;
+
+    const TRUSTING: &str = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
+        "Principal":{"Service":"lambda.amazonaws.com"}}}"#;
+    const OTHER: &str = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}}"#;
+
+    async fn world(mode: Mode) -> Iam {
+        let clock = Clock::fixed(0);
+        let options = Options {
+            mode,
+            keys: Vec::new(),
+            account: AccountId::fallback(),
+            documents: Arc::new(hearth_store::Memory::new(clock.clone())),
+            tasks: Tasks::new(),
+            master_secret: [1; 32],
+            clock,
+            random: Random::seeded(1),
+        };
+        let iam = Iam::new(options).unwrap();
+        for (name, trust) in [("good", TRUSTING), ("bad", OTHER)] {
+            let new = entity::New {
+                name: name.to_owned(),
+                path: "/p/".to_owned(),
+                tags: std::collections::BTreeMap::new(),
+                boundary: None,
+                own: RoleOwn {
+                    trust: trust.to_owned(),
+                    description: None,
+                    max_session_s: 3_600,
+                    newer: serde_json::Map::new(),
+                },
+            };
+            entity::create(&iam, &AccountId::fallback(), new).await.unwrap();
+        }
+        iam
+    }
+
+    #[tokio::test]
+    async fn enforce_takes_roles_that_trust_lambda() {
+        let (iam, account) = (world(Mode::Enforce).await, AccountId::fallback());
+        for (arn, expected) in [
+            ("arn:aws:iam::000000000000:role/p/good", Ok(())),
+            ("arn:aws:iam::000000000000:role/good", Err(RoleRefusal::NotAssumable)),
+            ("arn:aws:iam::000000000000:role/p/bad", Err(RoleRefusal::NotAssumable)),
+            ("arn:aws:iam::000000000000:role/p/none", Err(RoleRefusal::NotAssumable)),
+            ("arn:aws:iam::111122223333:role/p/good", Err(RoleRefusal::ForeignAccount)),
+        ] {
+            assert_eq!(iam.check(&account, arn).await, expected, "{arn}");
+        }
+    }
+
+    #[tokio::test]
+    async fn open_takes_every_role_and_tells_of_absent_ones_once() {
+        let (iam, account) = (world(Mode::Open).await, AccountId::fallback());
+        for arn in ["arn:aws:iam::000000000000:role/p/bad", "arn:aws:iam::111122223333:role/none"] {
+            assert_eq!(iam.check(&account, arn).await, Ok(()), "{arn}");
+        }
+        assert!(!iam.told.is_news("arn:aws:iam::111122223333:role/none"), "it was told of");
+        assert!(iam.told.is_news("arn:aws:iam::000000000000:role/p/bad"), "it is there");
+    }
 }

@@ -53,6 +53,9 @@ pub enum Error {
     /// Creating in a foreign account.
     #[error("expected a function of the caller's account")]
     ForeignAccount,
+    /// A function with the role of another account.
+    #[error("expected a role of the function's account")]
+    ForeignRole,
     /// A function of a foreign account that no policy opens to the caller.
     #[error("{caller} may not {action} {resource}")]
     NotAuthorized { caller: String, action: &'static str, resource: String },
@@ -139,6 +142,7 @@ impl From<Error> for ApiError {
                 message: None,
                 ..access_denied(String::new())
             },
+            Error::ForeignRole => access_denied("Cross-account pass role is not allowed.".to_owned()),
             Error::NotAuthorized { caller, action, resource } => access_denied(format!(
                 "User: {caller} is not authorized to perform: lambda:{action} on resource: {resource} because no \
                  resource-based policy allows the lambda:{action} action"

@@ -30,7 +30,7 @@ mod tasks;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, Invoke, Preparation};
+use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, FunctionRoles, Invoke, Preparation};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
 use hearth_wire::server::LocalRoute;
@@ -68,6 +68,7 @@ pub struct Lambda {
     host_architecture: Architecture,
     download_secret: [u8; 32],
     runtime_check: Option<RuntimeCheck>,
+    roles: Option<Arc<dyn FunctionRoles>>,
     db: Db,
     functions: Functions,
     layers: Layers,
@@ -107,6 +108,7 @@ impl Lambda {
             host_architecture: options.host_architecture,
             download_secret: options.download_secret,
             runtime_check: options.runtime_check,
+            roles: options.roles,
             functions: Functions::new(db.clone(), options.random.clone()),
             layers: Layers::new(db.clone()),
             db,

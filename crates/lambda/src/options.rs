@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::Architecture;
+use hearth_model::{Architecture, FunctionRoles};
 use hearth_store::{Blobs, Documents};
 
 /// Gives a warning when the host lacks a runtime such as `java21`; the function is made all the
@@ -28,6 +28,8 @@ pub struct Options {
     /// Signs the links to packages. Links end with the server when it is drawn at start.
     pub download_secret: [u8; 32],
     pub runtime_check: Option<RuntimeCheck>,
+    /// Says which roles functions can have; `None` takes them all.
+    pub roles: Option<Arc<dyn FunctionRoles>>,
 }
 
 /// What an account may have in a region. Defaults: AWS's.

@@ -30,18 +30,20 @@ pub trait RoleCredentials: Send + Sync + 'static {
 pub enum RoleRefusal {
     /// It is not there, or does not trust Lambda.
     NotAssumable,
+    /// It belongs to another account than the function.
+    ForeignAccount,
     /// It could not be looked up; the text is for the server's log.
     Failed(String),
 }
 
 /// Whether functions can have a role. Implemented by `iam`.
 pub trait FunctionRoles: Send + Sync + 'static {
-    /// Asks for the role of a well-formed ARN. In `open` mode every role will do; that one does not
+    /// Asks for the role of a well-formed ARN, for a function of `account`. In `open` mode every role will do; that one does not
     /// exist is said once in the log.
     ///
     /// # Errors
     /// The reason for which Lambda could not assume it.
-    fn check<'a>(&'a self, role_arn: &'a str) -> BoxFuture<'a, Result<(), RoleRefusal>>;
+    fn check<'a>(&'a self, account: &'a AccountId, role_arn: &'a str) -> BoxFuture<'a, Result<(), RoleRefusal>>;
 }
 
 /// Who a request comes from.

@@ -76,6 +76,7 @@ pub async fn assemble(
         host_architecture: hearth_lambda::host_architecture(),
         download_secret: random.bytes(),
         runtime_check: Some(runtime_check(&runtimes)),
+        roles: Some(iam.clone()),
     })
     .await
     .map_err(|cause| StartError::Store {

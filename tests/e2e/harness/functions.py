@@ -158,10 +158,9 @@ class Lab:
         if isinstance(files, str):
             files = {"app.py" if runtime.startswith("python") else "app.js": files}
         package = files if isinstance(files, bytes) else zip_of(files)
-        settings = {"Timeout": 10, "MemorySize": 256, **settings}
+        settings = {"Timeout": 10, "MemorySize": 256, "Role": self.caller.role, **settings}
         created = self.caller.awslambda.create_function(
-            FunctionName=name, Runtime=runtime, Handler=handler, Role=self.caller.role,
-            Code={"ZipFile": package}, **settings,
+            FunctionName=name, Runtime=runtime, Handler=handler, Code={"ZipFile": package}, **settings,
         )
         function = Function(self.caller, name, created)
         self._deployed.append(function)

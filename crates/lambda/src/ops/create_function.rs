@@ -10,7 +10,7 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, code, function_layers, publish, settings, tags};
+use crate::ops::{availability, code, function_layers, publish, role, settings, tags};
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -55,6 +55,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     if lambda.functions.get(&target.key).is_some() {
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
+    role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };
     code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64 * copies).await?;
     // Merged before the package is looked at, so that a contradiction costs no unzipping.

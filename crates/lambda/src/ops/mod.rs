@@ -20,6 +20,7 @@ pub(crate) mod page;
 pub(crate) mod provisioned;
 pub(crate) mod publish;
 pub(crate) mod publish_version;
+pub(crate) mod role;
 pub(crate) mod runtime;
 pub(crate) mod settings;
 pub(crate) mod snap_start;

@@ -7,7 +7,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{function_layers, settings, update};
+use crate::ops::{function_layers, role, settings, update};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -32,6 +32,7 @@ pub(crate) async fn run(
         return Err(target.not_found());
     }
     settings::check(lambda, &wish.settings)?;
+    role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
     let layers = match &wish.settings.layers {
         Some(arns) => Some(function_layers::resolve(lambda, caller, arns).await?),
         None => None,

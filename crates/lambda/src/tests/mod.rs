@@ -82,6 +82,7 @@ impl World {
             host_architecture: Architecture::X86_64,
             download_secret: [3; 32],
             runtime_check: None,
+            roles: None,
         })
         .await
         .unwrap();
