@@ -49,3 +49,40 @@ async fn follow(iam: &Iam, id: &str) -> Result<(), StoreError> {
     iam.directory.show(&account, name, user.as_ref().map(|stored| &stored.record));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use hearth_model::{AccessKeys, AccountId, KeyRefusal};
+
+    use crate::ops::{entity, user};
+    use crate::record::UserOwn;
+    use crate::{Iam, Mode, testing};
+
+    #[tokio::test]
+    async fn keys_that_another_process_makes_and_ends_are_known_here() {
+        let (store, account) = (testing::store(), AccountId::fallback());
+        let ours = Iam::open(testing::options(Mode::Enforce, &store)).await.unwrap();
+        let theirs = Iam::open(testing::options(Mode::Enforce, &store)).await.unwrap();
+        entity::create::<UserOwn>(&theirs, &account, testing::user("bob")).await.unwrap();
+        let (key, secret) = user::create_key(&theirs, &account, "bob").await.unwrap();
+        until(|| ours.find(&key.id, None).is_ok()).await;
+        let (identity, found) = ours.find(&key.id, None).unwrap();
+        assert_eq!((identity.arn.as_str(), found), ("arn:aws:iam::000000000000:user/bob", Some(secret)));
+        user::update_key(&theirs, &account, "bob", &key.id, false).await.unwrap();
+        until(|| ours.find(&key.id, None) == Err(KeyRefusal::Unknown)).await;
+        let later = Iam::open(testing::options(Mode::Enforce, &store)).await.unwrap();
+        assert_eq!(later.find(&key.id, None), Err(KeyRefusal::Unknown));
+        user::update_key(&theirs, &account, "bob", &key.id, true).await.unwrap();
+        until(|| later.find(&key.id, None).is_ok()).await;
+    }
+
+    /// The followers are tasks of the same thread: they get their turn at each yield.
+    async fn until(holds: impl Fn() -> bool) {
+        let wait = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.unwrap();
+    }
+}

@@ -64,46 +64,18 @@ fn trusts_lambda(role: &Role, account: &AccountId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use hearth_core::{Clock, Random, Tasks};
-
     use super::*;
-    use crate::Options;
     use crate::ops::entity;
-    use crate::record::RoleOwn;
+    use crate::testing;
 
     const TRUSTING: &str = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
         "Principal":{"Service":"lambda.amazonaws.com"}}}"#;
     const OTHER: &str = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}}"#;
 
     async fn world(mode: Mode) -> Iam {
-        let clock = Clock::fixed(0);
-        let options = Options {
-            mode,
-            keys: Vec::new(),
-            account: AccountId::fallback(),
-            documents: Arc::new(hearth_store::Memory::new(clock.clone())),
-            tasks: Tasks::new(),
-            master_secret: [1; 32],
-            clock,
-            random: Random::seeded(1),
-        };
-        let iam = Iam::new(options).unwrap();
+        let iam = Iam::new(testing::options(mode, &testing::store())).unwrap();
         for (name, trust) in [("good", TRUSTING), ("bad", OTHER)] {
-            let new = entity::New {
-                name: name.to_owned(),
-                path: "/p/".to_owned(),
-                tags: std::collections::BTreeMap::new(),
-                boundary: None,
-                own: RoleOwn {
-                    trust: trust.to_owned(),
-                    description: None,
-                    max_session_s: 3_600,
-                    newer: serde_json::Map::new(),
-                },
-            };
-            entity::create(&iam, &AccountId::fallback(), new).await.unwrap();
+            entity::create(&iam, &AccountId::fallback(), testing::role(name, trust)).await.unwrap();
         }
         iam
     }

@@ -23,6 +23,8 @@ mod managed;
 mod ops;
 mod record;
 mod session;
+#[cfg(test)]
+mod testing;
 mod trust;
 
 use std::sync::Arc;

@@ -222,3 +222,46 @@ fn check(text: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::entity;
+    use crate::record::RoleOwn;
+    use crate::{Mode, testing};
+
+    const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+    /// A deletion that has seen no attachment, and an attachment that has seen the policy: whichever
+    /// comes second must fail, or a role would keep a policy that is gone.
+    #[tokio::test]
+    async fn an_attachment_and_a_deletion_exclude_each_other() {
+        let account = AccountId::fallback();
+        let iam = Iam::new(testing::options(Mode::Open, &testing::store())).unwrap();
+        let new = New {
+            name: "p".to_owned(),
+            path: "/".to_owned(),
+            description: None,
+            document: DOCUMENT.to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let arn = create(&iam, &account, new).await.unwrap().arn(&account);
+        entity::create(&iam, &account, testing::role("r", "{}")).await.unwrap();
+        let seen = find(&iam, &account, &arn).await.unwrap();
+        let attach = |role: &mut Role| {
+            role.attached.insert(arn.clone());
+            Ok(())
+        };
+        entity::change::<RoleOwn, _>(&iam, &account, "r", Some(&arn), attach).await.unwrap();
+        assert!(!iam.db.commit(vec![db::delete(&account, &seen)]).await.unwrap(), "what it saw has changed");
+        assert!(matches!(delete(&iam, &account, &arn).await, Err(Error::DeleteConflict(_))));
+        let detach = |role: &mut Role| {
+            role.attached.clear();
+            Ok(())
+        };
+        entity::change::<RoleOwn, _>(&iam, &account, "r", None, detach).await.unwrap();
+        delete(&iam, &account, &arn).await.unwrap();
+        let late = entity::change::<RoleOwn, _>(&iam, &account, "r", Some(&arn), attach).await;
+        assert!(matches!(late, Err(Error::NoSuchEntity(_))));
+    }
+}
