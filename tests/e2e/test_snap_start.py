@@ -150,6 +150,19 @@ def test_where_a_process_cannot_be_copied_initialised_environments_stand_in(lab)
     assert len({t["made"] for t in told}) == 2
 
 
+def test_files_that_an_init_left_are_there_in_every_environment(lab):
+    function = publish(lab, """
+import time
+open('/tmp/model', 'w').write('large')
+def handler(event, context):
+    time.sleep(event['sleep'])
+    return open('/tmp/model').read()
+""")
+    active(function)
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(lambda _: function.call({"sleep": 1}, Qualifier="1"), range(3))) == {"large"}
+
+
 def test_a_copy_lives_like_any_other(lab):
     """It is frozen, thawed, killed at its timeout, and starts anew after that."""
     function = publish(lab, HOOKED, Timeout=3)

@@ -136,7 +136,7 @@ impl Sandbox {
 
     /// Copies the main process, which goes on as before: its memory, registers, signal handlers, working directory. It has
     /// to be alone in the sandbox, with one thread, waiting for something to read, with no descriptors open but those it
-    /// was given, and with all memory its own or a read-only file's. `/tmp` is not copied.
+    /// was given, with all memory its own or a read-only file's, and with nothing left in `/tmp`, which is not copied.
     ///
     /// A frozen sandbox is thawed. Its processor quota is lifted meanwhile.
     ///

@@ -39,6 +39,7 @@ fn copy(source: &Source<'_>, tracee: &Tracee, file: &File) -> Result<(), Snapsho
 
     // 2. Its memory is of kinds that can be made again.
     let mappings = look_at_mappings(pid)?;
+    process::check_tmp_is_empty(pid)?;
 
     // 3. What only the process itself can ask for.
     let inner = ask(tracee, &registers)?;

@@ -71,6 +71,17 @@ pub(super) fn check_alone(pid: i32, first: i32, mount_namespace: impl AsFd) -> R
     Ok(())
 }
 
+/// `/tmp` is not copied, so a process that left something there would miss it.
+pub(super) fn check_tmp_is_empty(pid: i32) -> Result<(), SnapshotError> {
+    // Made with the file system itself.
+    const OURS: &str = "lost+found";
+    let entries = fs::read_dir(format!("/proc/{pid}/root/tmp")).step("look into /tmp")?;
+    match entries.flatten().any(|entry| entry.file_name() != OURS) {
+        true => Err(SnapshotError::refused("it left files in /tmp, which is not copied")),
+        false => Ok(()),
+    }
+}
+
 /// A field of `/proc/PID/status`.
 pub(super) fn status(pid: i32, name: &str) -> Result<String, SnapshotError> {
     let text = fs::read(format!("/proc/{pid}/status")).step("read the state of the process")?;
