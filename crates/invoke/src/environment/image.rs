@@ -5,7 +5,6 @@
 //! initialised environments stand in for copies.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hearth_model::FunctionSpec;
 use hearth_sandbox::Snapshot;
@@ -23,10 +22,6 @@ use crate::report::InitializationType;
 use crate::runtime_api::Services;
 use crate::service::Plane;
 
-/// A process that has just said that it waits may yet have a few steps to go.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(10);
-
 /// A copied process.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
@@ -43,17 +38,12 @@ impl Environment {
     /// Copies the process, whose init is over. `None` when it is one that cannot be copied.
     pub(super) async fn copy(&mut self) -> Option<Image> {
         let lot = LotKey::of(&self.spec, &self.launch.base).filter(|_| self.at_restore)?;
-        let mut tries = 0;
-        let snapshot = loop {
-            tries += 1;
-            match self.runtime.sandbox.snapshot().await {
-                Ok(snapshot) => break snapshot,
-                Err(_) if tries < TRIES => tokio::time::sleep(PAUSE).await,
-                Err(error) => {
-                    let function = &self.spec.name;
-                    tracing::info!(%function, version = %self.spec.version, %error, "no copies: initialised environments stand in");
-                    return None;
-                }
+        let snapshot = match self.runtime.sandbox.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let (function, version) = (&self.spec.name, self.spec.version);
+                tracing::info!(%function, %version, %error, "no copies: initialised environments stand in");
+                return None;
             }
         };
         tracing::debug!(function = %self.spec.name, bytes = snapshot.bytes(), "copied an initialised process");

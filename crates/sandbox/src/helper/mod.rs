@@ -4,6 +4,7 @@
 //! are its children. It ends, with everything it made, when the server's socket closes.
 
 mod area;
+mod burial;
 mod host;
 mod lease;
 mod slots;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 
+use super::burial;
 use super::host::Host;
 use super::lease::Lease;
 use crate::cgroup::SlotGroups;
@@ -54,6 +55,8 @@ struct Slot {
     lease: Option<u64>,
     /// From when it is prepared until it ends.
     namespaces: Option<LateNamespaces>,
+    /// Who holds its namespaces after its end.
+    buried_by: Option<i32>,
 }
 
 /// A process that works on a sandbox.
@@ -361,6 +364,18 @@ impl Slots {
                 None => self.end(pid),
             }
         }
+        self.bury();
+    }
+
+    /// Lets go of what the slots that ended since the last time had of namespaces.
+    fn bury(&mut self) {
+        let ended = self.slots.values_mut().filter(|slot| slot.state == State::Ended && slot.namespaces.is_some());
+        let mut ended: Vec<&mut Slot> = ended.collect();
+        if ended.is_empty() {
+            return;
+        }
+        let undertaker = burial::bury(ended.iter_mut().filter_map(|slot| slot.namespaces.take()).collect());
+        ended.into_iter().for_each(|slot| slot.buried_by = undertaker);
     }
 
     /// A process that worked on a sandbox has ended.
@@ -376,13 +391,13 @@ impl Slots {
         }
     }
 
-    /// A slot's process has ended.
+    /// A slot's process has ended, or one that buries.
     fn end(&mut self, pid: i32) {
-        let Some(slot) = self.slots.values_mut().find(|slot| slot.pid == pid) else { return };
+        self.slots.values_mut().filter(|slot| slot.buried_by == Some(pid)).for_each(|slot| slot.buried_by = None);
+        let living = |slot: &&mut Slot| slot.pid == pid && slot.state != State::Ended;
+        let Some(slot) = self.slots.values_mut().find(living) else { return };
         let died_early = (slot.state == State::Preparing).then_some(slot.tmp_bytes);
         slot.control = None;
-        // They would keep the mounts.
-        slot.namespaces = None;
         slot.lease = None;
         slot.state = State::Ended;
         if let Some(tmp_bytes) = died_early {
@@ -395,7 +410,9 @@ impl Slots {
         let outbox = &mut self.outbox;
         let nat = self.host.nat.as_deref();
         self.slots.retain(|number, slot| {
-            let gone = |slot: &Slot| slot.remove_groups() && nat.is_none_or(|nat| nat.is_gone(*number));
+            let gone = |slot: &Slot| {
+                slot.buried_by.is_none() && slot.remove_groups() && nat.is_none_or(|nat| nat.is_gone(*number))
+            };
             let keep = slot.state != State::Ended || !gone(slot);
             if !keep {
                 outbox.push((FromHelper::Gone { slot: *number }, Vec::new()));
@@ -436,6 +453,7 @@ impl Slot {
                 control: Some(control),
                 lease: None,
                 namespaces: None,
+                buried_by: None,
             }),
             Err(error) => {
                 if let Some(groups) = &groups {
