@@ -231,7 +231,8 @@ async fn freezes_by_cgroup(service: &Service, group: &Path) {
 
 /// `cgroup.events` of the slot with more than its first process in it.
 fn events_of_the_busy(group: &Path) -> Option<PathBuf> {
-    let parent = std::fs::read_dir(group).unwrap().flatten().find(|entry| entry.path().join("slot-0").exists())?.path();
+    let is_ours = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("hearth-");
+    let parent = std::fs::read_dir(group).unwrap().flatten().find(is_ours)?.path();
     std::fs::read_dir(parent).unwrap().flatten().map(|entry| entry.path()).find_map(|slot| {
         let procs = std::fs::read_to_string(slot.join("cgroup.procs")).unwrap_or_default();
         (procs.lines().count() > 1).then(|| slot.join("cgroup.events"))
