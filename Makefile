@@ -34,7 +34,7 @@ lint: toolchain ## Check format and lints
 
 .PHONY: unit
 unit: toolchain ## Run the Rust tests
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: e2e
 e2e: toolchain venv packages ## Run the real AWS clients against the real server
