@@ -24,11 +24,16 @@ pub enum Call {
     Commit,
     /// Queues.
     Enqueue,
+    EnqueueHeld,
     Lease,
     Complete,
     Release,
+    Replace,
     Extend,
     Len,
+    NextDue,
+    Names,
+    Expire,
     /// Blobs.
     BlobPut,
     BlobGet,
@@ -203,6 +208,10 @@ impl<S: Queues> Queues for Faulty<S> {
         Box::pin(self.through(Call::Enqueue, self.store.enqueue(queue, body, delay_ms)))
     }
 
+    fn enqueue_held(&self, queue: Queue, body: Bytes, lease_ms: u64) -> BoxFuture<'_, Result<Lease, StoreError>> {
+        Box::pin(self.through(Call::EnqueueHeld, self.store.enqueue_held(queue, body, lease_ms)))
+    }
+
     fn lease(&self, queue: Queue, max: usize, lease_ms: u64) -> BoxFuture<'_, Result<Vec<QueueItem>, StoreError>> {
         Box::pin(self.through(Call::Lease, self.store.lease(queue, max, lease_ms)))
     }
@@ -215,12 +224,28 @@ impl<S: Queues> Queues for Faulty<S> {
         Box::pin(self.through(Call::Release, self.store.release(lease, delay_ms)))
     }
 
+    fn replace(&self, lease: Lease, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.through(Call::Replace, self.store.replace(lease, body, delay_ms)))
+    }
+
     fn extend(&self, lease: Lease, lease_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(self.through(Call::Extend, self.store.extend(lease, lease_ms)))
     }
 
     fn len(&self, queue: Queue) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.through(Call::Len, self.store.len(queue)))
+    }
+
+    fn next_due_ms(&self, queue: Queue) -> BoxFuture<'_, Result<Option<i64>, StoreError>> {
+        Box::pin(self.through(Call::NextDue, self.store.next_due_ms(queue)))
+    }
+
+    fn names(&self, prefix: String) -> BoxFuture<'_, Result<Vec<Queue>, StoreError>> {
+        Box::pin(self.through(Call::Names, self.store.names(prefix)))
+    }
+
+    fn expire(&self, prefix: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.through(Call::Expire, self.store.expire(prefix)))
     }
 }
 

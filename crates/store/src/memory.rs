@@ -1,6 +1,6 @@
 //! The backend without a disk: for tests above this crate. Same semantics, nothing is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -89,6 +89,20 @@ impl Memory {
         // Under the lock, so that watchers see changes in the order they were made.
         self.inner.watchers.publish(&changes);
         Ok(versions)
+    }
+
+    fn give_back(&self, lease: &Lease, body: Option<Bytes>, delay_ms: u64) -> bool {
+        let now = self.inner.clock.now_ms();
+        let mut state = self.inner.state.lock();
+        let Some(item) = state.held(lease) else {
+            return false;
+        };
+        item.due_ms = later(now, delay_ms);
+        item.token = 0;
+        if let Some(body) = body {
+            item.body = body;
+        }
+        true
     }
 }
 
@@ -250,6 +264,24 @@ impl Queues for Memory {
         Box::pin(async move { self.apply(vec![Write::Enqueue { queue, body, delay_ms }]).map(drop) })
     }
 
+    fn enqueue_held(&self, queue: Queue, body: Bytes, lease_ms: u64) -> BoxFuture<'_, Result<Lease, StoreError>> {
+        Box::pin(async move {
+            let now = self.inner.clock.now_ms();
+            let mut state = self.inner.state.lock();
+            let (id, token) = (state.next(), state.next());
+            let item = Item {
+                queue,
+                due_ms: later(now, lease_ms),
+                token,
+                receive_count: 1,
+                enqueued_ms: now,
+                body,
+            };
+            state.items.insert(id, item);
+            Ok(Lease { item: id, token })
+        })
+    }
+
     fn lease(&self, queue: Queue, max: usize, lease_ms: u64) -> BoxFuture<'_, Result<Vec<QueueItem>, StoreError>> {
         Box::pin(async move {
             let now = self.inner.clock.now_ms();
@@ -269,15 +301,11 @@ impl Queues for Memory {
     }
 
     fn release(&self, lease: Lease, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let now = self.inner.clock.now_ms();
-            let mut state = self.inner.state.lock();
-            let held = state.held(&lease).map(|item| {
-                item.due_ms = later(now, delay_ms);
-                item.token = 0;
-            });
-            Ok(held.is_some())
-        })
+        Box::pin(async move { Ok(self.give_back(&lease, None, delay_ms)) })
+    }
+
+    fn replace(&self, lease: Lease, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.give_back(&lease, Some(body), delay_ms)) })
     }
 
     fn extend(&self, lease: Lease, lease_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
@@ -293,6 +321,32 @@ impl Queues for Memory {
         Box::pin(async move {
             let state = self.inner.state.lock();
             Ok(state.items.values().filter(|item| item.queue == queue).count() as u64)
+        })
+    }
+
+    fn next_due_ms(&self, queue: Queue) -> BoxFuture<'_, Result<Option<i64>, StoreError>> {
+        Box::pin(async move {
+            let state = self.inner.state.lock();
+            Ok(state.items.values().filter(|item| item.queue == queue).map(|item| item.due_ms).min())
+        })
+    }
+
+    fn names(&self, prefix: String) -> BoxFuture<'_, Result<Vec<Queue>, StoreError>> {
+        Box::pin(async move {
+            let state = self.inner.state.lock();
+            let names = state.items.values().map(|item| item.queue.0.as_str());
+            let names: BTreeSet<&str> = names.filter(|name| name.starts_with(&prefix)).collect();
+            Ok(names.into_iter().map(|name| Queue(name.to_owned())).collect())
+        })
+    }
+
+    fn expire(&self, prefix: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let now = self.inner.clock.now_ms();
+            let mut state = self.inner.state.lock();
+            let held = state.items.values_mut().filter(|item| item.token != 0 && item.queue.0.starts_with(&prefix));
+            held.for_each(|item| item.due_ms = item.due_ms.min(now));
+            Ok(())
         })
     }
 }

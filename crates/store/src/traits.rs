@@ -122,6 +122,8 @@ pub struct QueueItem {
 /// Work queues: at least once, by lease.
 pub trait Queues: Send + Sync + 'static {
     fn enqueue(&self, queue: Queue, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Adds work that the caller holds already for `lease_ms`, as if it had taken it at once.
+    fn enqueue_held(&self, queue: Queue, body: Bytes, lease_ms: u64) -> BoxFuture<'_, Result<Lease, StoreError>>;
     /// Takes up to `max` due items for `lease_ms`, the longest due first; after that they are due
     /// again, and the lease is void as soon as someone else takes them.
     fn lease(&self, queue: Queue, max: usize, lease_ms: u64) -> BoxFuture<'_, Result<Vec<QueueItem>, StoreError>>;
@@ -129,10 +131,21 @@ pub trait Queues: Send + Sync + 'static {
     fn complete(&self, lease: Lease) -> BoxFuture<'_, Result<bool, StoreError>>;
     /// Gives it back, due in `delay_ms`. `false` when the lease was void.
     fn release(&self, lease: Lease, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>>;
+    /// [`Queues::release`] with another body in place of the old one.
+    fn replace(&self, lease: Lease, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>>;
     /// Holds on for `lease_ms` from now. `false` when the lease was void.
     fn extend(&self, lease: Lease, lease_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>>;
     /// Items in the queue, held ones included.
     fn len(&self, queue: Queue) -> BoxFuture<'_, Result<u64, StoreError>>;
+    /// When the first item is due, in Unix milliseconds: a held one when its lease ends. `None` when
+    /// the queue is empty.
+    fn next_due_ms(&self, queue: Queue) -> BoxFuture<'_, Result<Option<i64>, StoreError>>;
+    /// The queues that have items and whose names begin with `prefix`, by name. Looks at all of
+    /// their items: for a start.
+    fn names(&self, prefix: String) -> BoxFuture<'_, Result<Vec<Queue>, StoreError>>;
+    /// Ends the leases on items of queues whose names begin with `prefix`: for a caller who knows
+    /// that their holders are gone. Such a lease holds until the item is taken, as one that ran out.
+    fn expire(&self, prefix: String) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// SHA-256 of a blob.

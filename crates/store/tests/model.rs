@@ -24,6 +24,10 @@ enum Step {
         queue: u8,
         delay_ms: u64,
     },
+    EnqueueHeld {
+        queue: u8,
+        lease_ms: u64,
+    },
     Lease {
         queue: u8,
         max: usize,
@@ -34,11 +38,18 @@ enum Step {
         held: usize,
         delay_ms: u64,
     },
+    Replace {
+        held: usize,
+        delay_ms: u64,
+    },
     Extend {
         held: usize,
         lease_ms: u64,
     },
-    Len(u8),
+    /// Length, first due time, and names by a prefix that one queue has or all.
+    Look(u8),
+    /// One queue's or all.
+    Expire(u8),
     Advance(i64),
     BlobPut(u8),
     BlobDelete(u8),
@@ -86,11 +97,14 @@ fn step() -> impl Strategy<Value = Step> {
         2 => ("[ab]{0,2}", prop::option::of("[ab]{0,3}"), 0..6usize)
             .prop_map(|(prefix, after, limit)| Step::Scan { prefix, after, limit }),
         3 => (0..2u8, 0..20u64).prop_map(|(queue, delay_ms)| Step::Enqueue { queue, delay_ms }),
+        1 => (0..2u8, 0..20u64).prop_map(|(queue, lease_ms)| Step::EnqueueHeld { queue, lease_ms }),
         4 => (0..2u8, 0..4usize, 0..20u64).prop_map(|(queue, max, lease_ms)| Step::Lease { queue, max, lease_ms }),
         2 => (0..8usize).prop_map(Step::Complete),
         2 => (0..8usize, 0..20u64).prop_map(|(held, delay_ms)| Step::Release { held, delay_ms }),
+        1 => (0..8usize, 0..20u64).prop_map(|(held, delay_ms)| Step::Replace { held, delay_ms }),
         2 => (0..8usize, 0..20u64).prop_map(|(held, lease_ms)| Step::Extend { held, lease_ms }),
-        1 => (0..2u8).prop_map(Step::Len),
+        1 => (0..3u8).prop_map(Step::Look),
+        1 => (0..3u8).prop_map(Step::Expire),
         3 => (0..15i64).prop_map(Step::Advance),
         1 => any::<u8>().prop_map(Step::BlobPut),
         1 => any::<u8>().prop_map(Step::BlobDelete),
@@ -105,6 +119,11 @@ fn key(id: u8) -> Key {
 
 fn queue(queue: u8) -> Queue {
     Queue(format!("q{queue}"))
+}
+
+/// Of one queue, or of all.
+fn prefix(queues: u8) -> String {
+    if queues < 2 { queue(queues).0 } else { "q".to_owned() }
 }
 
 /// A failure by what it means: causes are worded differently.
@@ -204,6 +223,12 @@ impl Pair {
                 e.enqueue(queue(*q), Bytes::from_static(b"x"), *delay_ms).await.unwrap();
                 m.enqueue(queue(*q), Bytes::from_static(b"x"), *delay_ms).await.unwrap();
             }
+            Step::EnqueueHeld { queue: q, lease_ms } => {
+                let embedded = e.enqueue_held(queue(*q), Bytes::from_static(b"held"), *lease_ms).await.unwrap();
+                let memory = m.enqueue_held(queue(*q), Bytes::from_static(b"held"), *lease_ms).await.unwrap();
+                assert_eq!(embedded, memory);
+                self.leases.push(embedded);
+            }
             Step::Lease { queue: q, max, lease_ms } => {
                 let embedded: Vec<QueueItem> = e.lease(queue(*q), *max, *lease_ms).await.unwrap();
                 assert_eq!(embedded, m.lease(queue(*q), *max, *lease_ms).await.unwrap());
@@ -218,12 +243,26 @@ impl Pair {
                 let embedded = e.release(lease.clone(), *delay_ms).await.unwrap();
                 assert_eq!(embedded, m.release(lease, *delay_ms).await.unwrap());
             }
+            Step::Replace { held, delay_ms } => {
+                let (lease, body) = (self.held(*held), Bytes::from(format!("again {delay_ms}")));
+                let embedded = e.replace(lease.clone(), body.clone(), *delay_ms).await.unwrap();
+                assert_eq!(embedded, m.replace(lease, body, *delay_ms).await.unwrap());
+            }
             Step::Extend { held, lease_ms } => {
                 let lease = self.held(*held);
                 let embedded = e.extend(lease.clone(), *lease_ms).await.unwrap();
                 assert_eq!(embedded, m.extend(lease, *lease_ms).await.unwrap());
             }
-            Step::Len(q) => assert_eq!(e.len(queue(*q)).await.unwrap(), m.len(queue(*q)).await.unwrap()),
+            Step::Look(q) => {
+                assert_eq!(e.len(queue(*q)).await.unwrap(), m.len(queue(*q)).await.unwrap());
+                let (embedded, memory) = (e.next_due_ms(queue(*q)).await, m.next_due_ms(queue(*q)).await);
+                assert_eq!(embedded.unwrap(), memory.unwrap());
+                assert_eq!(e.names(prefix(*q)).await.unwrap(), m.names(prefix(*q)).await.unwrap());
+            }
+            Step::Expire(q) => {
+                e.expire(prefix(*q)).await.unwrap();
+                m.expire(prefix(*q)).await.unwrap();
+            }
             Step::Advance(by_ms) => self.clock.advance_ms(*by_ms),
             Step::BlobPut(byte) => {
                 let body = Bytes::from(vec![*byte; 10]);

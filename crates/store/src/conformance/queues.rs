@@ -132,6 +132,72 @@ pub(super) async fn extended_leases_hold_longer(s: Subject) {
     assert_eq!(lease_one(&s, 10).await.receive_count, 2);
 }
 
+pub(super) async fn held_from_the_first_moment(s: Subject) {
+    let held = s.queues.enqueue_held(queue(), Bytes::from_static(b"mine"), 10).await.unwrap();
+    assert!(lease(&s, 1, 10).await.is_empty());
+    s.clock.advance_ms(10);
+    let item = lease_one(&s, 10).await;
+    assert_eq!((item.receive_count, &item.body[..]), (2, &b"mine"[..]));
+    assert!(!s.queues.complete(held).await.unwrap());
+    let again = s.queues.enqueue_held(queue(), Bytes::new(), 10).await.unwrap();
+    assert!(s.queues.complete(again).await.unwrap());
+    assert_eq!(s.queues.len(queue()).await.unwrap(), 1);
+}
+
+pub(super) async fn replaced_items_come_back_with_another_body(s: Subject) {
+    enqueue(&s, "before", 0).await;
+    let item = lease_one(&s, 1_000).await;
+    let after = Bytes::from_static(b"after");
+    assert!(s.queues.replace(item.lease.clone(), after.clone(), 5).await.unwrap());
+    assert!(!s.queues.replace(item.lease, Bytes::new(), 0).await.unwrap());
+    assert!(lease(&s, 1, 10).await.is_empty());
+    s.clock.advance_ms(5);
+    let again = lease_one(&s, 10).await;
+    assert_eq!((again.receive_count, again.enqueued_ms, again.body), (2, item.enqueued_ms, after));
+}
+
+pub(super) async fn the_next_due_time_is_told(s: Subject) {
+    let next = async || s.queues.next_due_ms(queue()).await.unwrap();
+    assert_eq!(next().await, None);
+    let now = s.clock.now_ms();
+    enqueue(&s, "late", 50).await;
+    assert_eq!(next().await, Some(now + 50));
+    enqueue(&s, "x", 0).await;
+    assert_eq!(next().await, Some(now));
+    lease_one(&s, 20).await;
+    assert_eq!(next().await, Some(now + 20));
+}
+
+pub(super) async fn queues_are_found_by_prefix(s: Subject) {
+    for name in ["a/2", "a/1", "ab", "b/1", "a%1"] {
+        s.queues.enqueue(Queue(name.to_owned()), Bytes::new(), 7).await.unwrap();
+    }
+    s.queues.enqueue(Queue("a/1".to_owned()), Bytes::new(), 0).await.unwrap();
+    let names = async |prefix: &str| {
+        let found = s.queues.names(prefix.to_owned()).await.unwrap();
+        found.into_iter().map(|queue| queue.0).collect::<Vec<_>>()
+    };
+    assert_eq!(names("a/").await, ["a/1", "a/2"]);
+    assert_eq!(names("a%").await, ["a%1"]);
+    assert_eq!(names("").await.len(), 5);
+    assert_eq!(names("c").await, [""; 0]);
+}
+
+pub(super) async fn leases_of_the_gone_are_ended(s: Subject) {
+    enqueue(&s, "x", 0).await;
+    enqueue(&s, "later", 500).await;
+    let other = Queue("other".to_owned());
+    s.queues.enqueue_held(other.clone(), Bytes::new(), 1_000).await.unwrap();
+    let gone = lease_one(&s, 1_000).await.lease;
+    s.queues.expire("q".to_owned()).await.unwrap();
+    // Nobody has taken it yet.
+    assert!(s.queues.extend(gone.clone(), 1_000).await.unwrap());
+    s.queues.expire("q".to_owned()).await.unwrap();
+    assert_eq!(bodies(&lease(&s, 9, 10).await), ["x"]);
+    assert!(!s.queues.complete(gone).await.unwrap());
+    assert!(s.queues.lease(other, 1, 10).await.unwrap().is_empty());
+}
+
 pub(super) async fn queues_do_not_mix(s: Subject) {
     let other = Queue("other".to_owned());
     s.queues.enqueue(other.clone(), Bytes::new(), 0).await.unwrap();

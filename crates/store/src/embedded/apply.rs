@@ -95,10 +95,18 @@ impl Session {
     fn attempt(&mut self, work: Work, changes: &mut Vec<Change>) -> Result<Answer, Failure> {
         match work {
             Work::Commit(batch) => self.batch(batch, changes).map(Answer::Versions),
+            Work::EnqueueHeld { queue, body, lease_ms } => {
+                Ok(Answer::Lease(self.enqueue_held(&queue, &body, lease_ms)?))
+            }
             Work::Lease { queue, max, lease_ms } => Ok(Answer::Items(self.lease(&queue, max, lease_ms)?)),
             Work::Complete(lease) => Ok(Answer::Held(self.complete(&lease)?)),
             Work::Release { lease, delay_ms } => Ok(Answer::Held(self.release(&lease, delay_ms)?)),
+            Work::Replace { lease, body, delay_ms } => Ok(Answer::Held(self.replace(&lease, &body, delay_ms)?)),
             Work::Extend { lease, lease_ms } => Ok(Answer::Held(self.extend(&lease, lease_ms)?)),
+            Work::Expire(prefix) => {
+                self.expire(&prefix)?;
+                Ok(Answer::Done)
+            }
         }
     }
 
@@ -191,6 +199,20 @@ impl Session {
         Ok(())
     }
 
+    fn enqueue_held(&mut self, queue: &Queue, body: &[u8], lease_ms: u64) -> rusqlite::Result<Lease> {
+        let (id, token) = (self.next(), self.next());
+        let now = self.clock.now_ms();
+        self.statement(
+            "INSERT INTO item (id, queue, due_ms, token, receive_count, enqueued_ms, body)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)",
+        )?
+        .execute(params![id, queue.0, later(now, lease_ms), token, now, body])?;
+        Ok(Lease {
+            item: id.unsigned_abs(),
+            token: token.unsigned_abs(),
+        })
+    }
+
     fn lease(&mut self, queue: &Queue, max: usize, lease_ms: u64) -> rusqlite::Result<Vec<QueueItem>> {
         let now = self.clock.now_ms();
         let due = self.due(queue, now, max)?;
@@ -239,6 +261,24 @@ impl Session {
             .statement("UPDATE item SET due_ms = ?3, token = 0 WHERE id = ?1 AND token = ?2 AND token <> 0")?
             .execute(params![lease.item.cast_signed(), lease.token.cast_signed(), due])?;
         Ok(released > 0)
+    }
+
+    fn replace(&self, lease: &Lease, body: &[u8], delay_ms: u64) -> rusqlite::Result<bool> {
+        let due = later(self.clock.now_ms(), delay_ms);
+        let replaced = self
+            .statement("UPDATE item SET due_ms = ?3, token = 0, body = ?4 WHERE id = ?1 AND token = ?2 AND token <> 0")?
+            .execute(params![lease.item.cast_signed(), lease.token.cast_signed(), due, body])?;
+        Ok(replaced > 0)
+    }
+
+    fn expire(&self, prefix: &str) -> rusqlite::Result<()> {
+        let now = self.clock.now_ms();
+        self.statement(
+            "UPDATE item SET due_ms = ?2
+             WHERE queue >= ?1 AND substr(queue, 1, length(?1)) = ?1 AND token <> 0 AND due_ms > ?2",
+        )?
+        .execute(params![prefix, now])
+        .map(drop)
     }
 
     fn extend(&self, lease: &Lease, lease_ms: u64) -> rusqlite::Result<bool> {

@@ -57,6 +57,15 @@ impl Queues for Embedded {
         })
     }
 
+    fn enqueue_held(&self, queue: Queue, body: Bytes, lease_ms: u64) -> BoxFuture<'_, Result<Lease, StoreError>> {
+        Box::pin(async move {
+            match self.write(Work::EnqueueHeld { queue, body, lease_ms }).await? {
+                Answer::Lease(lease) => Ok(lease),
+                other => Err(misfit(&other)),
+            }
+        })
+    }
+
     fn lease(&self, queue: Queue, max: usize, lease_ms: u64) -> BoxFuture<'_, Result<Vec<QueueItem>, StoreError>> {
         Box::pin(async move {
             match self.write(Work::Lease { queue, max, lease_ms }).await? {
@@ -74,6 +83,10 @@ impl Queues for Embedded {
         Box::pin(self.held(Work::Release { lease, delay_ms }))
     }
 
+    fn replace(&self, lease: Lease, body: Bytes, delay_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.held(Work::Replace { lease, body, delay_ms }))
+    }
+
     fn extend(&self, lease: Lease, lease_ms: u64) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(self.held(Work::Extend { lease, lease_ms }))
     }
@@ -85,6 +98,33 @@ impl Queues for Embedded {
                 .query_row([queue.0], |row| row.get(0))?;
             Ok(count.unsigned_abs())
         }))
+    }
+
+    fn next_due_ms(&self, queue: Queue) -> BoxFuture<'_, Result<Option<i64>, StoreError>> {
+        Box::pin(self.inner.readers.run("look at a queue", move |connection| {
+            connection
+                .prepare_cached("SELECT min(due_ms) FROM item WHERE queue = ?1")?
+                .query_row([queue.0], |row| row.get(0))
+        }))
+    }
+
+    fn names(&self, prefix: String) -> BoxFuture<'_, Result<Vec<Queue>, StoreError>> {
+        Box::pin(self.inner.readers.run("list the queues", move |connection| {
+            let sql = "SELECT DISTINCT queue FROM item
+                       WHERE queue >= ?1 AND substr(queue, 1, length(?1)) = ?1 ORDER BY queue";
+            let mut statement = connection.prepare_cached(sql)?;
+            let names = statement.query_map([prefix], |row| row.get(0).map(Queue))?;
+            names.collect()
+        }))
+    }
+
+    fn expire(&self, prefix: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.write(Work::Expire(prefix)).await? {
+                Answer::Done => Ok(()),
+                other => Err(misfit(&other)),
+            }
+        })
     }
 }
 

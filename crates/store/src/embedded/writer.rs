@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hearth_core::Clock;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -23,10 +24,32 @@ const GROUP_MAX: usize = 512;
 #[derive(Debug)]
 pub(super) enum Work {
     Commit(Vec<Write>),
-    Lease { queue: Queue, max: usize, lease_ms: u64 },
+    EnqueueHeld {
+        queue: Queue,
+        body: Bytes,
+        lease_ms: u64,
+    },
+    Lease {
+        queue: Queue,
+        max: usize,
+        lease_ms: u64,
+    },
     Complete(Lease),
-    Release { lease: Lease, delay_ms: u64 },
-    Extend { lease: Lease, lease_ms: u64 },
+    Release {
+        lease: Lease,
+        delay_ms: u64,
+    },
+    Replace {
+        lease: Lease,
+        body: Bytes,
+        delay_ms: u64,
+    },
+    Extend {
+        lease: Lease,
+        lease_ms: u64,
+    },
+    /// The leases of queues whose names begin so.
+    Expire(String),
 }
 
 /// What came of it.
@@ -34,6 +57,8 @@ pub(super) enum Work {
 pub(super) enum Answer {
     Versions(Vec<u64>),
     Items(Vec<QueueItem>),
+    Lease(Lease),
+    Done,
     /// Whether the lease held.
     Held(bool),
 }
