@@ -1,0 +1,1 @@
+"""What the contract's tests stand on: the declaration of a language, its deployed functions, builds, the page of results."""
