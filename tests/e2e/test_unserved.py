@@ -8,13 +8,13 @@ from harness.functions import unique
 from harness.model_check import Checker
 
 LAMBDA = {
-    "AddLayerVersionPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
+    "AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
     "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
     "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
-    "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetProvisionedConcurrencyConfig", "Invoke",
+    "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetPolicy", "GetProvisionedConcurrencyConfig", "Invoke",
     "InvokeWithResponseStream", "ListAliases", "ListFunctions", "ListLayerVersions", "ListLayers",
     "ListProvisionedConcurrencyConfigs", "ListTags", "ListVersionsByFunction", "PublishLayerVersion", "PublishVersion", "PutFunctionConcurrency",
-    "PutProvisionedConcurrencyConfig", "RemoveLayerVersionPermission", "TagResource", "UntagResource", "UpdateAlias",
+    "PutProvisionedConcurrencyConfig", "RemoveLayerVersionPermission", "RemovePermission", "TagResource", "UntagResource", "UpdateAlias",
     "UpdateFunctionCode", "UpdateFunctionConfiguration",
 }
 LOGS = {"DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"}

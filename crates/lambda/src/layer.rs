@@ -3,6 +3,7 @@
 use hearth_model::{AccountId, Region, arn};
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Policy;
 use crate::record::Package;
 
 /// Names a layer.
@@ -56,67 +57,38 @@ pub(crate) struct LayerVersionRecord {
     pub(crate) package: Package,
     /// Absent while it has no statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) policy: Option<LayerPolicy>,
+    pub(crate) policy: Option<Policy>,
     /// Members of newer forms.
     #[serde(flatten)]
     pub(crate) newer: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Who else may use a layer version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LayerPolicy {
-    /// A UUID.
-    pub(crate) revision_id: String,
-    pub(crate) statements: Vec<LayerStatement>,
-}
-
-/// Allows a principal to get the layer version, the one thing that can be allowed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LayerStatement {
-    pub(crate) sid: String,
-    /// As given: an account's number, an account's root, or `*`.
-    pub(crate) principal: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) organization_id: Option<String>,
-}
-
-impl LayerPolicy {
-    /// Whether it opens the layer version to another account.
-    pub(crate) fn allows(&self, account: &AccountId) -> bool {
-        self.statements.iter().any(|statement| statement.allows(account))
-    }
-}
-
-impl LayerStatement {
-    fn allows(&self, account: &AccountId) -> bool {
-        // No account here belongs to an organization.
-        self.organization_id.is_none()
-            && match self.principal.as_str() {
-                "*" => true,
-                root if root.starts_with("arn:") => root.split(':').nth(4) == Some(account.as_str()),
-                digits => digits == account.as_str(),
-            }
-    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
+    use crate::policy::{GET_LAYER_VERSION, Statement, Wanted};
 
     #[track_caller]
     fn check(principal: &str, organization_id: Option<&str>, expected: bool) {
-        let statement = LayerStatement {
+        let statement = Statement {
             sid: "s".to_owned(),
+            action: GET_LAYER_VERSION.to_owned(),
             principal: principal.to_owned(),
             organization_id: organization_id.map(ToOwned::to_owned),
+            ..Statement::default()
         };
         let account = AccountId::parse("222222222222").unwrap();
-        let policy = LayerPolicy {
+        let policy = Policy {
             revision_id: String::new(),
             statements: vec![statement],
         };
-        assert_eq!(policy.allows(&account), expected, "{principal} {organization_id:?}");
+        let wanted = Wanted {
+            action: GET_LAYER_VERSION,
+            caller: Some((&account, "arn:aws:iam::222222222222:user/ann")),
+            url: None,
+        };
+        assert_eq!(policy.allows(wanted), expected, "{principal} {organization_id:?}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod ops;
 mod options;
 mod packages;
 mod pattern;
+mod policy;
 mod preparation;
 mod record;
 mod snapshot;

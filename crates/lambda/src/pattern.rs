@@ -98,6 +98,29 @@ pattern! {
     STATEMENT_ID = r"([a-zA-Z0-9-_]+)"
 }
 pattern! {
+    /// As a removal takes it.
+    STATEMENT_ID_TO_REMOVE = r"([a-zA-Z0-9-_.]+)"
+}
+pattern! {
+    ACTION = r"(lambda:[*]|lambda:[a-zA-Z]+|[*])"
+}
+pattern! {
+    PRINCIPAL = r"[^\s]+"
+}
+pattern! {
+    /// An ARN that a policy can name. Checked by the service's code, and so printed nowhere.
+    PRINCIPAL_ARN = r"arn:aws[a-zA-Z-]*:((iam::\d{12}:(root|(user|role)/[^\s]+))|(sts::\d{12}:(assumed-role|federated-user)/[^\s]+))"
+}
+pattern! {
+    SOURCE_ARN = r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
+}
+pattern! {
+    SOURCE_ACCOUNT = r"\d{12}"
+}
+pattern! {
+    EVENT_SOURCE_TOKEN = r"[a-zA-Z0-9._\-]+"
+}
+pattern! {
     LAYER_ACTION = r"lambda:GetLayerVersion"
 }
 pattern! {
@@ -135,6 +158,13 @@ mod tests {
             &LAYER_VERSION_ARN,
             &MASTER_REGION,
             &TAGGABLE,
+            &STATEMENT_ID_TO_REMOVE,
+            &ACTION,
+            &PRINCIPAL,
+            &PRINCIPAL_ARN,
+            &SOURCE_ARN,
+            &SOURCE_ACCOUNT,
+            &EVENT_SOURCE_TOKEN,
         ] {
             assert!(pattern.regex.is_some(), "{}", pattern.text());
         }

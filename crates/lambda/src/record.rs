@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hearth_model::{Architecture, LogFormat, LogLevel, Version};
+use hearth_model::{Architecture, LogFormat, LogLevel, UrlAuth, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::package::layers_key;
+use crate::policy::Policy;
 
 /// The form written today.
 pub(crate) const FORM: u32 = 1;
@@ -43,6 +44,9 @@ pub(crate) struct FunctionRecord {
     /// Provisioned concurrency by qualifier: a version's number or an alias' name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) provisioned: BTreeMap<String, ProvisionedRecord>,
+    /// Resource policies by qualifier; the empty one is that of the function without.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) policies: BTreeMap<String, Policy>,
     /// Published versions by number; each a document of its own.
     #[serde(skip)]
     pub(crate) versions: Arc<BTreeMap<u64, Arc<VersionRecord>>>,
@@ -369,6 +373,13 @@ impl Text for Architecture {
     }
 }
 
+impl Text for UrlAuth {
+    const ALL: &'static [(Self, &'static str)] = &[(Self::None, "NONE"), (Self::Iam, "AWS_IAM")];
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+}
+
 impl Text for LogFormat {
     const ALL: &'static [(Self, &'static str)] = &[(Self::Text, "Text"), (Self::Json, "JSON")];
     fn same(self, other: Self) -> bool {
@@ -403,14 +414,14 @@ mod text {
     }
 }
 
-mod optional_text {
+pub(crate) mod optional_text {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
 
-    pub(super) fn serialize<T: Text, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Text, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
         value.map(Text::text).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    pub(crate) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
         let Some(text) = Option::<String>::deserialize(from)? else {
             return Ok(None);
         };
@@ -458,6 +469,7 @@ pub(crate) mod tests {
             previous: None,
             versions_made: 0,
             provisioned: BTreeMap::new(),
+            policies: BTreeMap::new(),
             versions: Arc::default(),
             aliases: Arc::default(),
             newer: serde_json::Map::new(),

@@ -50,6 +50,11 @@ impl Target {
         self.qualifier.as_deref().and_then(Qualifier::parse)
     }
 
+    /// What policies and URLs are kept by: the qualifier as given, empty without one.
+    pub(crate) fn scope(&self) -> &str {
+        self.qualifier.as_deref().unwrap_or_default()
+    }
+
     /// The ARN with the qualifier that was asked for.
     pub(crate) fn asked_arn(&self) -> String {
         match &self.qualifier {

@@ -13,6 +13,7 @@ pub mod invocation;
 pub mod logs;
 pub mod name;
 pub mod preparation;
+pub mod url;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,6 +30,7 @@ pub use invocation::{
 pub use logs::{LogEvent, LogSink, LogStreamId};
 pub use name::{FunctionName, Qualifier};
 pub use preparation::{Preparation, Provisioned, SnapshotError};
+pub use url::{Cors, FunctionUrl, FunctionUrls, UrlAuth};
 
 /// A future that can cross a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

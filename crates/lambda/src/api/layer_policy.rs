@@ -1,4 +1,4 @@
-//! The operations on the policies of layer versions, and the documents that they show.
+//! The operations on the policies of layer versions.
 
 use std::sync::Arc;
 
@@ -10,10 +10,12 @@ use serde::Serialize;
 use crate::Lambda;
 use crate::api::layers::named_version;
 use crate::api::members::Members;
+use crate::api::policy_document;
 use crate::error::Error;
-use crate::layer::{LayerKey, LayerStatement};
+use crate::layer::LayerKey;
 use crate::ops::layer_policy;
 use crate::pattern::{LAYER_ACTION, LAYER_PRINCIPAL, ORGANIZATION_ID, STATEMENT_ID};
+use crate::policy::Statement;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -31,98 +33,18 @@ struct GetLayerVersionPolicyResponse {
     revision_id: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Document<'s> {
-    version: &'static str,
-    id: &'static str,
-    statement: Vec<Statement<'s>>,
-}
-
-/// In the order of members that the service has.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement<'s> {
-    sid: &'s str,
-    effect: &'static str,
-    principal: Principal,
-    action: &'static str,
-    resource: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    condition: Option<Condition<'s>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Principal {
-    Everyone(&'static str),
-    Account {
-        #[serde(rename = "AWS")]
-        root_arn: String,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Condition<'s> {
-    string_equals: StringEquals<'s>,
-}
-
-#[derive(Serialize)]
-struct StringEquals<'s> {
-    #[serde(rename = "aws:PrincipalOrgID")]
-    organization_id: &'s str,
-}
-
-impl<'s> Statement<'s> {
-    fn of(key: &LayerKey, number: u64, statement: &'s LayerStatement) -> Self {
-        let principal = match statement.principal.as_str() {
-            "*" => Principal::Everyone("*"),
-            root_arn if root_arn.starts_with("arn:") => Principal::Account {
-                root_arn: root_arn.to_owned(),
-            },
-            account => Principal::Account {
-                root_arn: format!("arn:{}:iam::{account}:root", key.region.partition()),
-            },
-        };
-        Self {
-            sid: &statement.sid,
-            effect: "Allow",
-            principal,
-            action: "lambda:GetLayerVersion",
-            resource: key.version_arn(number),
-            condition: statement.organization_id.as_deref().map(|organization_id| Condition {
-                string_equals: StringEquals { organization_id },
-            }),
-        }
-    }
-}
-
-/// A policy as it is shown: its length is what the service limits.
-pub(crate) fn document(key: &LayerKey, number: u64, statements: &[LayerStatement]) -> Result<String, Error> {
-    json(&Document {
-        version: "2012-10-17",
-        id: "default",
-        statement: statements.iter().map(|statement| Statement::of(key, number, statement)).collect(),
-    })
-}
-
-fn json(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|e| Error::WrongShape(e.to_string()))
-}
-
 pub(super) async fn add(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let (key, number) = version(&request)?;
     let statement = parse_statement(&request)?;
     let version = layer_policy::add(&lambda, &request.caller, key, number, &statement, revision(&request)).await?;
     let answer = AddLayerVersionPermissionResponse {
-        statement: json(&Statement::of(&version.key, number, &statement))?,
+        statement: policy_document::statement(&version.key.version_arn(number), &statement)?,
         revision_id: version.record.policy.map(|policy| policy.revision_id).unwrap_or_default(),
     };
     Response::json(StatusCode::CREATED, &answer)
 }
 
-fn parse_statement(request: &Request) -> Result<LayerStatement, Error> {
+fn parse_statement(request: &Request) -> Result<Statement, Error> {
     let mut members = Members::of_body(&request.body)?;
     let mut violations = Violations::new();
     let sid: Option<String> = members.take("StatementId")?;
@@ -149,10 +71,12 @@ fn parse_statement(request: &Request) -> Result<LayerStatement, Error> {
         violations.length("organizationId", organization_id, 0..=34);
     }
     violations.finish_with(Error::Constraint)?;
-    Ok(LayerStatement {
+    Ok(Statement {
         sid: sid.unwrap_or_default(),
+        action: action.unwrap_or_default(),
         principal: principal.unwrap_or_default(),
         organization_id,
+        ..Statement::default()
     })
 }
 
@@ -160,7 +84,7 @@ pub(super) async fn get(lambda: Arc<Lambda>, request: Request) -> Result<Respons
     let (key, number) = version(&request)?;
     let policy = layer_policy::get(&lambda, &request.caller, &key, number).await?;
     let answer = GetLayerVersionPolicyResponse {
-        policy: document(&key, number, &policy.statements)?,
+        policy: policy_document::of(&key.version_arn(number), &policy.statements)?,
         revision_id: policy.revision_id,
     };
     Response::json(StatusCode::OK, &answer)

@@ -9,8 +9,10 @@ mod code_link;
 mod concurrency;
 mod functions;
 mod invoke;
+mod layer_policy;
 mod layers;
 mod paging;
+mod permissions;
 mod tags;
 mod timestamp;
 mod unserved;
@@ -18,8 +20,8 @@ mod versions;
 
 pub(crate) mod code;
 pub(crate) mod configuration;
-pub(crate) mod layer_policy;
 pub(crate) mod members;
+pub(crate) mod policy_document;
 pub(crate) mod settings;
 
 use std::sync::Arc;
@@ -83,6 +85,7 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     routes.extend(versions::routes(lambda));
     routes.extend(aliases::routes(lambda));
     routes.extend(concurrency::routes(lambda));
+    routes.extend(permissions::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }

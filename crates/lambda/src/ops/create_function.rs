@@ -82,6 +82,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         previous: None,
         versions_made: 0,
         provisioned: BTreeMap::new(),
+        policies: BTreeMap::new(),
         versions: Arc::default(),
         aliases: Arc::default(),
         newer: serde_json::Map::new(),

@@ -5,14 +5,12 @@
 use hearth_wire::Caller;
 
 use crate::Lambda;
-use crate::api::layer_policy::document;
 use crate::error::Error;
-use crate::layer::{LayerKey, LayerPolicy, LayerStatement, LayerVersionRecord};
+use crate::layer::{LayerKey, LayerVersionRecord};
 use crate::layer_target::must_own;
 use crate::ops::layers::LayerVersion;
+use crate::policy::{self, Policy, Statement};
 
-/// Bytes of a policy's document.
-const POLICY_MAX: usize = 20_480;
 const NO_POLICY: &str = "No policy is associated with the given resource.";
 
 /// Adds a statement; the version with it.
@@ -21,19 +19,16 @@ pub(crate) async fn add(
     caller: &Caller,
     key: LayerKey,
     number: u64,
-    statement: &LayerStatement,
+    statement: &Statement,
     revision_id: Option<&str>,
 ) -> Result<LayerVersion, Error> {
     must_own(caller, &key, "AddLayerVersionPermission")?;
     let edit = |record: Option<LayerVersionRecord>| {
         let mut record = record.ok_or_else(|| absent(&key, number))?;
         check_revision(record.policy.as_ref(), revision_id)?;
-        let mut statements = record.policy.take().map(|policy| policy.statements).unwrap_or_default();
-        if statements.iter().any(|known| known.sid == statement.sid) {
-            return Err(Error::StatementExists { sid: statement.sid.clone() });
-        }
-        statements.push(statement.clone());
-        with_statements(lambda, &key, number, record, statements)
+        let arn = key.version_arn(number);
+        record.policy = Some(Policy::with(record.policy.take(), statement.clone(), &arn, &lambda.random)?);
+        Ok(record)
     };
     let record = lambda.layers.change(&key, number, edit).await?;
     Ok(LayerVersion { key, number, record })
@@ -53,48 +48,21 @@ pub(crate) async fn remove(
         let mut record = record.ok_or_else(|| absent(key, number))?;
         let policy = record.policy.take().ok_or_else(|| Error::ResourceNotFound(NO_POLICY.to_owned()))?;
         check_revision(Some(&policy), revision_id)?;
-        let mut statements = policy.statements;
-        let position = statements.iter().position(|known| known.sid == sid);
-        let missing = || Error::ResourceNotFound(format!("Statement {sid} is not found in resource policy."));
-        statements.remove(position.ok_or_else(missing)?);
-        with_statements(lambda, key, number, record, statements)
+        record.policy = policy.without(sid, &lambda.random)?;
+        Ok(record)
     };
     lambda.layers.change(key, number, edit).await.map(|_| ())
 }
 
 /// The version's policy.
-pub(crate) async fn get(lambda: &Lambda, caller: &Caller, key: &LayerKey, number: u64) -> Result<LayerPolicy, Error> {
+pub(crate) async fn get(lambda: &Lambda, caller: &Caller, key: &LayerKey, number: u64) -> Result<Policy, Error> {
     must_own(caller, key, "GetLayerVersionPolicy")?;
     let stored = lambda.db.layer_version(key, number).await?.ok_or_else(|| absent(key, number))?;
     stored.record.policy.ok_or_else(|| Error::ResourceNotFound(NO_POLICY.to_owned()))
 }
 
-/// Each change of a policy moves its revision.
-fn with_statements(
-    lambda: &Lambda,
-    key: &LayerKey,
-    number: u64,
-    mut record: LayerVersionRecord,
-    statements: Vec<LayerStatement>,
-) -> Result<LayerVersionRecord, Error> {
-    let found = document(key, number, &statements)?.len();
-    if found > POLICY_MAX {
-        return Err(Error::PolicyTooLong { found, limit: POLICY_MAX });
-    }
-    record.policy = (!statements.is_empty()).then(|| LayerPolicy {
-        revision_id: lambda.random.uuid().to_string(),
-        statements,
-    });
-    Ok(record)
-}
-
-fn check_revision(policy: Option<&LayerPolicy>, given: Option<&str>) -> Result<(), Error> {
-    match given {
-        Some(given) if policy.is_none_or(|policy| policy.revision_id != given) => {
-            Err(Error::StalePolicyRevision { operation: "GetLayerPolicy" })
-        }
-        _ => Ok(()),
-    }
+fn check_revision(policy: Option<&Policy>, given: Option<&str>) -> Result<(), Error> {
+    policy::check_revision(policy, given, "GetLayerPolicy")
 }
 
 fn absent(key: &LayerKey, number: u64) -> Error {

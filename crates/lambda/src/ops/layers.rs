@@ -15,6 +15,7 @@ use crate::layer::{LayerKey, LayerVersionRecord};
 use crate::layer_target::{self, must_own};
 use crate::ops::code;
 use crate::ops::page::{self, List, Page};
+use crate::policy::{GET_LAYER_VERSION, Wanted};
 use crate::record::FORM;
 
 /// A wish that has passed the model's constraints.
@@ -96,7 +97,12 @@ pub(crate) async fn accessible(
     if key.account == caller.account {
         return Ok(record);
     }
-    let is_open = |record: &LayerVersionRecord| record.policy.as_ref().is_some_and(|p| p.allows(&caller.account));
+    let wanted = Wanted {
+        action: GET_LAYER_VERSION,
+        caller: Some((&caller.account, &caller.arn)),
+        url: None,
+    };
+    let is_open = |record: &LayerVersionRecord| record.policy.as_ref().is_some_and(|p| p.allows(wanted));
     record.filter(is_open).map(Some).ok_or_else(|| Error::NotAuthorized {
         caller: caller.arn.clone(),
         action: "GetLayerVersion",

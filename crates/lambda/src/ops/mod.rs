@@ -17,6 +17,7 @@ pub(crate) mod list_functions;
 pub(crate) mod logging;
 pub(crate) mod marker;
 pub(crate) mod page;
+pub(crate) mod permissions;
 pub(crate) mod provisioned;
 pub(crate) mod publish;
 pub(crate) mod publish_version;

@@ -10,6 +10,7 @@ mod faults;
 mod invoke;
 mod layers;
 mod lifecycle;
+mod permissions;
 mod refusals;
 mod restart;
 mod shapes;
