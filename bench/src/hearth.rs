@@ -15,6 +15,9 @@ use zip::write::SimpleFileOptions;
 
 use crate::http::{Connection, request};
 
+/// What may serve a runtime that the host lacks: the figures are the language's, whatever its version.
+pub(crate) const STAND_INS: &str = "ruby3.2=ruby3.1";
+
 /// A running server.
 pub(crate) struct Hearth {
     child: Child,
@@ -50,6 +53,15 @@ pub(crate) fn node(runtime: &str) -> Source {
     }
 }
 
+pub(crate) fn ruby(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "app.handler",
+        file: "app.rb",
+        code: "def handler(event:, context:)\n  { hello: event['name'] || 'world' }\nend\n",
+    }
+}
+
 /// What every invocation sends.
 pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
 
@@ -78,6 +90,7 @@ impl Hearth {
             .arg("serve")
             .env("HEARTH_LISTEN", &address)
             .env("HEARTH_DATA", data.path())
+            .env("HEARTH_RUNTIMES_ALIASES", STAND_INS)
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -82,8 +82,12 @@ fn run(options: &Options) -> io::Result<()> {
         return soak::run(&options.hearth, &python, how);
     }
     let node = runtime(options, options.node.as_ref(), "nodejs")?;
-    let languages = [("Python", hearth::python(&python)), ("Node", hearth::node(&node))];
-    row("runtimes", &format!("{python}, {node}"));
+    let mut languages = vec![("Python", hearth::python(&python)), ("Node", hearth::node(&node))];
+    if let Ok(ruby) = runtime(options, None, "ruby") {
+        languages.push(("Ruby", hearth::ruby(&ruby)));
+    }
+    let measured: Vec<_> = languages.iter().map(|(_, source)| source.runtime.as_str()).collect();
+    row("runtimes", &measured.join(", "));
     let server = Hearth::start(&options.hearth)?;
     row("server start-up to first answer, new data folder", &millis(server.start_up));
     let server = server.start_again(&options.hearth)?;
@@ -119,9 +123,13 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
     if let Some(id) = asked {
         return Ok(id.clone());
     }
-    let listed = Command::new(&options.hearth).args(["runtimes", "-o", "json"]).output()?;
+    let listed = Command::new(&options.hearth)
+        .args(["runtimes", "-o", "json"])
+        .env("HEARTH_RUNTIMES_ALIASES", hearth::STAND_INS)
+        .output()?;
     let listed: Value = serde_json::from_slice(&listed.stdout).map_err(io::Error::other)?;
-    let ready = listed.as_array().into_iter().flatten().filter(|one| one["state"] == "ready");
+    let ready =
+        listed.as_array().into_iter().flatten().filter(|one| one["state"] == "ready" || one["state"] == "alias");
     let mut ids = ready.filter_map(|one| one["id"].as_str()).filter(|id| id.starts_with(language));
     // The listing is in rising order.
     ids.next_back()

@@ -8,7 +8,14 @@ from harness.functions import PYTHON, node_runtime
 from harness.waiting import eventually
 
 PYTHON_APP = "import sys\ndef handler(event, context):\n    return ['python%d.%d' % sys.version_info[:2], event]\n"
+RUBY_APP = "def handler(event:, context:)\n  ['ruby' + RUBY_VERSION[/\\d+\\.\\d+/], event]\nend\n"
 NODE_APP = "exports.handler = async event => ['nodejs' + process.versions.node.split('.')[0] + '.x', event]\n"
+# Code, and the error of a handler that is not there.
+APPS = {
+    "python": (PYTHON_APP, "Runtime.HandlerNotFound"),
+    "nodejs": (NODE_APP, "Runtime.HandlerNotFound"),
+    "ruby": ({"app.rb": RUBY_APP}, "Function<NoMethodError>"),
+}
 
 
 def states(server):
@@ -19,10 +26,11 @@ def test_each_runtime_that_was_found(server, lab):
     ready = [i for i, row in states(server).items() if row["state"] == "ready" and not i.startswith("provided")]
     assert PYTHON in ready and node_runtime() in ready
     for runtime in ready:
-        function = lab.deploy(PYTHON_APP if runtime.startswith("python") else NODE_APP, runtime)
+        code, without_handler = next(row for start, row in APPS.items() if runtime.startswith(start))
+        function = lab.deploy(code, runtime)
         assert function.call({"text": "ä"}) == [runtime, {"text": "ä"}]
         error = function.configure(Handler="app.missing") and function.invoke().failed()
-        assert error["errorType"] == "Runtime.HandlerNotFound", (runtime, error)
+        assert error["errorType"] == without_handler, (runtime, error)
 
 
 def tell(lab, runtime):

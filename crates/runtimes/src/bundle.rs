@@ -54,6 +54,18 @@ static FILES: &[(&str, &str)] = packed![
     "python/hearth_runtime/snapshot.py",
     "python/hearth_runtime/streams.py",
     "python/snapshot_restore_py.py",
+    "ruby/bootstrap.rb",
+    "ruby/hearth_runtime/call.rb",
+    "ruby/hearth_runtime/channel.rb",
+    "ruby/hearth_runtime/context.rb",
+    "ruby/hearth_runtime/errors.rb",
+    "ruby/hearth_runtime/handler.rb",
+    "ruby/hearth_runtime/http.rb",
+    "ruby/hearth_runtime/logs.rb",
+    "ruby/hearth_runtime/main.rb",
+    "ruby/hearth_runtime/marshaller.rb",
+    "ruby/hearth_runtime/output.rb",
+    "ruby/hearth_runtime/paths.rb",
 ];
 
 /// Compiles the modules beside the bootstrap, so that no sandbox has to: its root is read-only, and would compile them
@@ -130,7 +142,8 @@ fn folder_name(language: Language) -> Option<&'static str> {
     match language {
         Language::Python => Some("python"),
         Language::Node => Some("nodejs"),
-        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => None,
+        Language::Ruby => Some("ruby"),
+        Language::Java | Language::Dotnet | Language::Provided => None,
     }
 }
 
@@ -215,7 +228,7 @@ mod tests {
     fn every_source_is_packed() {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtimes");
         let mut found = Vec::new();
-        for language in ["python", "nodejs"] {
+        for language in ["python", "nodejs", "ruby"] {
             walk(&sources.join(language), &sources, &mut found);
         }
         found.sort();

@@ -5,15 +5,15 @@ use std::path::Path;
 use crate::table::{Definition, Language};
 
 /// Distribution releases, and the one version of each language that their own packages have.
-const PACKAGED: [(&str, &str, &str); 7] = [
-    // VERSION_CODENAME, Python, Node.js
-    ("bullseye", "3.9", "12"),
-    ("bookworm", "3.11", "18"),
-    ("trixie", "3.13", "20"),
-    ("jammy", "3.10", "12"),
-    ("noble", "3.12", "18"),
-    ("plucky", "3.13", "20"),
-    ("questing", "3.13", "20"),
+const PACKAGED: [(&str, &str, &str, &str); 7] = [
+    // VERSION_CODENAME, Python, Node.js, Ruby
+    ("bullseye", "3.9", "12", "2.7"),
+    ("bookworm", "3.11", "18", "3.1"),
+    ("trixie", "3.13", "20", "3.3"),
+    ("jammy", "3.10", "12", "3.0"),
+    ("noble", "3.12", "18", "3.2"),
+    ("plucky", "3.13", "20", "3.3"),
+    ("questing", "3.13", "20", "3.3"),
 ];
 
 /// How to install what this runtime needs; `None` where nothing would help.
@@ -32,13 +32,17 @@ fn command(definition: &Definition, codename: Option<&str>) -> Option<String> {
     let packaged = PACKAGED.iter().find(|(name, ..)| Some(*name) == codename);
     let version = definition.version;
     match definition.language {
-        Language::Python if packaged.is_some_and(|(_, python, _)| *python == version) => {
+        Language::Python if packaged.is_some_and(|(_, python, ..)| *python == version) => {
             Some(format!("apt-get install python{version}"))
         }
         Language::Python => Some(format!("pyenv install {version}")),
-        Language::Node if packaged.is_some_and(|(.., node)| *node == version) => Some("apt-get install nodejs".into()),
+        Language::Node if packaged.is_some_and(|(_, _, node, _)| *node == version) => {
+            Some("apt-get install nodejs".into())
+        }
         Language::Node => Some(format!("nvm install {version}")),
-        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => None,
+        Language::Ruby if packaged.is_some_and(|(.., ruby)| *ruby == version) => Some("apt-get install ruby".into()),
+        Language::Ruby => Some(format!("rbenv install {version}")),
+        Language::Java | Language::Dotnet | Language::Provided => None,
     }
 }
 
@@ -62,6 +66,8 @@ mod tests {
         check("nodejs22.x", debian, Some("nvm install 22"));
         check("python3.12", "VERSION_CODENAME=\"noble\"\n", Some("apt-get install python3.12"));
         check("python3.12", "ID=fedora\n", Some("pyenv install 3.12"));
+        check("ruby3.2", "VERSION_CODENAME=noble\n", Some("apt-get install ruby"));
+        check("ruby3.3", debian, Some("rbenv install 3.3"));
         check("java21", debian, None);
     }
 }

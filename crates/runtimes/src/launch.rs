@@ -76,7 +76,9 @@ impl ResolvedRuntime {
                 argv.extend(node_flags(interpreter, options).into_iter().map(OsString::from));
                 argv.push(format!("{RUNTIME_DIR}/index.cjs").into());
             }
-            Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => {}
+            // Texts are UTF-8, whatever the locale.
+            Language::Ruby => argv.extend(["-EUTF-8".into(), format!("{RUNTIME_DIR}/bootstrap.rb").into()]),
+            Language::Java | Language::Dotnet | Language::Provided => {}
         }
         argv
     }
@@ -97,7 +99,8 @@ impl ResolvedRuntime {
                 variables.push(("LC_CTYPE", "C.UTF-8".into()));
             }
             Language::Node => variables.push(("NODE_PATH", node_path(self.definition.version))),
-            Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => {}
+            Language::Ruby => variables.extend(ruby_variables(self.definition.version)),
+            Language::Java | Language::Dotnet | Language::Provided => {}
         }
         variables
     }
@@ -126,7 +129,7 @@ impl ResolvedRuntime {
             Language::Provided => "provided",
         };
         // What really runs, not what it stands in for.
-        let served = self.alias.and_then(crate::table::definition).unwrap_or(self.definition);
+        let served = self.alias.and_then(crate::table::definition_or_stand_in).unwrap_or(self.definition);
         format!("{name}:{}.v{REVISION}", served.version)
     }
 
@@ -161,6 +164,23 @@ fn node_path(major: &str) -> String {
     format!(
         "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:{RUNTIME_DIR}/node_modules:{RUNTIME_DIR}:/var/task"
     )
+}
+
+/// Folders of gems are named by the version that functions are packaged for, which an alias does not change.
+fn ruby_variables(version: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("GEM_HOME", RUNTIME_DIR.into()),
+        (
+            "GEM_PATH",
+            format!(
+                "/var/task/vendor/bundle/ruby/{version}.0:/opt/ruby/gems/{version}.0:{RUNTIME_DIR}:\
+                 {RUNTIME_DIR}/ruby/{version}.0"
+            ),
+        ),
+        ("RUBYLIB", format!("/var/task:{RUNTIME_DIR}/lib:/opt/ruby/lib")),
+        // Not on Lambda, whose image has the locale of LANG. Ruby reads its variables and arguments by it.
+        ("LC_CTYPE", "C.UTF-8".into()),
+    ]
 }
 
 /// Flags for Node.js, each left out where the function's NODE_OPTIONS have their own idea of it.
@@ -221,6 +241,7 @@ mod tests {
         let plain = LaunchOptions::default();
         check_argv("python3.12", "3.12.1", &plain, &["/opt/lang/bin/run", "-S", "/var/runtime/bootstrap.py"]);
         check_argv("nodejs18.x", "18.20.0", &plain, &["/opt/lang/bin/run", "/var/runtime/index.cjs"]);
+        check_argv("ruby3.4", "3.4.1", &plain, &["/opt/lang/bin/run", "-EUTF-8", "/var/runtime/bootstrap.rb"]);
         check_argv("provided.al2023", "", &plain, &["/var/task/bootstrap"]);
         let wrapped = LaunchOptions {
             exec_wrapper: Some("/opt/wrap"),
@@ -294,6 +315,12 @@ mod tests {
         assert_eq!(python["PYTHONPATH"], "/var/runtime");
         assert_eq!(python["PATH"], "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin");
         assert!(of("nodejs22.x")["NODE_PATH"].starts_with("/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:"));
+        let ruby = of("ruby3.3");
+        assert_eq!(ruby["RUBYLIB"], "/var/task:/var/runtime/lib:/opt/ruby/lib");
+        assert_eq!(
+            ruby["GEM_PATH"],
+            "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:/var/runtime:/var/runtime/ruby/3.3.0"
+        );
         let provided = of("provided.al2");
         assert!(!provided.contains_key("AWS_EXECUTION_ENV") && !provided.contains_key("PWD"));
         assert!(!provided["PATH"].contains("/var/lang"));

@@ -66,7 +66,7 @@ const fn of(
 }
 
 /// Every variable that makes a parked process unfit when a function gives it a value of its own.
-pub static BOOT_VARIABLES: [BootVariables; 15] = [
+pub static BOOT_VARIABLES: [BootVariables; 17] = [
     every("AWS_LAMBDA_EXEC_WRAPPER", "another program is started, and may start anything"),
     every("LD_*", "the dynamic linker reads them before the program runs"),
     every("GLIBC_TUNABLES", "the C library reads it before the program runs"),
@@ -92,6 +92,13 @@ pub static BOOT_VARIABLES: [BootVariables; 15] = [
     of(Language::Node, "SSL_CERT_*", &[], "Node.js builds its store of certificates with them"),
     of(Language::Node, "OPENSSL_*", &[], "Node.js sets OpenSSL up when it starts"),
     of(Language::Node, "ICU_*", &[], "Node.js loads the data of languages and time zones when it starts"),
+    of(
+        Language::Ruby,
+        "RUBY*",
+        &["RUBYLIB"],
+        "Ruby reads them when it starts; the bootstrap follows RUBYLIB by itself",
+    ),
+    of(Language::Ruby, "OPENSSL_*", &[], "OpenSSL may have been set up before the function is known"),
 ];
 
 impl BootVariables {
@@ -110,10 +117,10 @@ impl ResolvedRuntime {
     #[must_use]
     pub fn parked(&self, memory_mib: u32) -> Option<ParkedLaunch> {
         let memory_mib = match self.definition.language {
-            Language::Python => None,
+            Language::Python | Language::Ruby => None,
             // The limit of V8's heap is fixed at the start.
             Language::Node => Some(memory_mib),
-            Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => return None,
+            Language::Java | Language::Dotnet | Language::Provided => return None,
         };
         let mut environment = self.environment();
         environment.push((PARKED_VARIABLE, "1".to_owned()));
@@ -145,7 +152,7 @@ impl ResolvedRuntime {
     /// Whether a parked process of this runtime can become the one of a function with these variables.
     #[must_use]
     pub fn can_be_parked(&self, environment: &[(String, String)]) -> bool {
-        matches!(self.definition.language, Language::Python | Language::Node)
+        matches!(self.definition.language, Language::Python | Language::Node | Language::Ruby)
             && self.boot_variable(environment).is_none()
     }
 }
@@ -183,7 +190,7 @@ mod tests {
 
     #[test]
     fn variables_that_count_at_the_start_alone_need_a_start() {
-        for id in ["python3.12", "nodejs20.x"] {
+        for id in ["python3.12", "nodejs20.x", "ruby3.3"] {
             check(id, &[("TABLE", "t"), ("TZ", "Asia/Tokyo"), ("PATH", "/opt/bin"), ("HOME", "/tmp")], None);
             check(id, &[("STAGE", "x"), ("LD_PRELOAD", "/opt/x.so")], Some("LD_PRELOAD"));
             check(id, &[("MALLOC_ARENA_MAX", "2")], Some("MALLOC_ARENA_MAX"));
@@ -196,11 +203,13 @@ mod tests {
         check("nodejs20.x", &[("NODE_PATH", "/opt/lib"), ("NODE_ENV", "production"), ("PYTHONOPTIMIZE", "1")], None);
         check("nodejs20.x", &[("NODE_OPTIONS", "--enable-source-maps")], Some("NODE_OPTIONS"));
         check("nodejs20.x", &[("UV_THREADPOOL_SIZE", "8")], Some("UV_THREADPOOL_SIZE"));
+        check("ruby3.3", &[("RUBYLIB", "/opt/x"), ("GEM_PATH", "/opt/y"), ("BUNDLE_GEMFILE", "z")], None);
+        check("ruby3.3", &[("RUBYOPT", "--yjit")], Some("RUBYOPT"));
     }
 
     #[test]
     fn values_that_every_process_of_the_runtime_has_are_no_hindrance() {
-        for id in ["python3.12", "nodejs20.x"] {
+        for id in ["python3.12", "nodejs20.x", "ruby3.3"] {
             let all: Vec<_> =
                 resolved(id).environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             assert!(resolved(id).can_be_parked(&all));

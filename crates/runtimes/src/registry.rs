@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::discover::{self, DiscoveryConfig, Interpreter};
 use crate::hints;
 use crate::launch::ResolvedRuntime;
-use crate::table::{Definition, Language, definition, definitions};
+use crate::table::{Definition, Language, definition, definition_or_stand_in, definitions, stand_ins};
 
 /// What was found on this host. Built once at start-up; immutable since.
 #[derive(Clone, Debug, Default)]
@@ -81,12 +81,15 @@ impl Runtimes {
     /// The same from a known list of interpreters, in order of preference between equal versions.
     #[must_use]
     pub fn from_interpreters(interpreters: &[Interpreter], aliases: &BTreeMap<String, String>) -> Self {
-        let own = definitions().iter().filter_map(|one| Some((one.id, direct(one, interpreters)?)));
+        let own = |table: &'static [Definition]| -> BTreeMap<_, _> {
+            table.iter().filter_map(|one| Some((one.id, direct(one, interpreters)?))).collect()
+        };
         let mut runtimes = Self {
-            ready: own.collect(),
+            ready: own(definitions()),
             bad_aliases: BTreeMap::new(),
         };
-        let direct = runtimes.ready.clone();
+        let mut direct = runtimes.ready.clone();
+        direct.extend(own(stand_ins()));
         for (id, target) in aliases {
             match alias(id, target, &direct) {
                 Ok(Some(resolved)) => drop(runtimes.ready.insert(resolved.definition.id, resolved)),
@@ -183,7 +186,7 @@ fn alias(
         reason,
     };
     let one = definition(id).ok_or_else(|| bad(format!("but {id} is not a known runtime")))?;
-    let other = definition(target).ok_or_else(|| bad(format!("but {target} is not a known runtime")))?;
+    let other = definition_or_stand_in(target).ok_or_else(|| bad(format!("but {target} is not a known runtime")))?;
     if one.language != other.language || one.language == Language::Provided {
         return Err(bad(format!("but {} cannot stand in for {}", other.language, one.language)));
     }
@@ -253,7 +256,22 @@ mod tests {
         assert_eq!(state("python3.14"), Some((State::Aliased, Some("python3.13"))));
         assert_eq!(state("python3.13"), Some((State::Ready, None)));
         assert_eq!(state("python3.9"), Some((State::Missing, None)));
-        assert_eq!(state("ruby3.4"), Some((State::Unsupported, None)));
+        assert_eq!(state("java25"), Some((State::Unsupported, None)));
+    }
+
+    /// Debian 12 has Ruby 3.1, which no runtime is named after.
+    #[test]
+    fn a_version_without_a_runtime_may_stand_in_for_one() {
+        let ruby = Interpreter {
+            language: Language::Ruby,
+            ..python("3.1.2", "/usr/bin/ruby3.1")
+        };
+        let alias = BTreeMap::from([("ruby3.2".to_owned(), "ruby3.1".to_owned())]);
+        let runtimes = Runtimes::from_interpreters(&[ruby], &alias);
+        check(&runtimes, "ruby3.2", Ok("/usr/bin/ruby3.1"));
+        check(&runtimes, "ruby3.1", Err("not known"));
+        assert!(runtimes.list().iter().all(|one| one.id != "ruby3.1"));
+        assert_eq!(runtimes.resolve("ruby3.2").map(|one| one.version_label()), Ok("ruby:3.1.v1".to_owned()));
     }
 
     #[test]

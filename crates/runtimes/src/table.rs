@@ -32,7 +32,7 @@ impl Language {
     /// Whether this build has a bootstrap for it (OS-only functions bring their own).
     #[must_use]
     pub fn is_supported(self) -> bool {
-        matches!(self, Self::Python | Self::Node | Self::Provided)
+        matches!(self, Self::Python | Self::Node | Self::Ruby | Self::Provided)
     }
 }
 
@@ -83,10 +83,24 @@ static DEFINITIONS: [Definition; 22] = [
     define("provided.al2023", Language::Provided, "al2023"),
 ];
 
+/// Versions that AWS has no runtime for, or no longer, but that can stand in for one that it has: the targets of aliases,
+/// beside the identifiers above.
+static STAND_INS: [Definition; 1] = [define("ruby3.1", Language::Ruby, "3.1")];
+
 /// Every identifier that is known, those of languages without a bootstrap included.
 #[must_use]
 pub fn definitions() -> &'static [Definition] {
     &DEFINITIONS
+}
+
+/// What an alias may name beside [`definitions`].
+pub(crate) fn stand_ins() -> &'static [Definition] {
+    &STAND_INS
+}
+
+/// The runtime or the stand-in of this name.
+pub(crate) fn definition_or_stand_in(id: &str) -> Option<&'static Definition> {
+    definition(id).or_else(|| STAND_INS.iter().find(|definition| definition.id == id))
 }
 
 #[must_use]
@@ -116,8 +130,9 @@ mod tests {
 
     #[test]
     fn identifiers_are_unique() {
-        for (index, one) in definitions().iter().enumerate() {
-            assert!(definitions()[index + 1..].iter().all(|other| other.id != one.id), "{}", one.id);
+        let all: Vec<_> = definitions().iter().chain(stand_ins()).collect();
+        for (index, one) in all.iter().enumerate() {
+            assert!(all[index + 1..].iter().all(|other| other.id != one.id), "{}", one.id);
         }
     }
 }

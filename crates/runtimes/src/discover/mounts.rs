@@ -11,28 +11,37 @@ const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin"
 
 const LDD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Modules of Python that are built on libraries of the host, which may lie anywhere.
-const LIBRARY_USERS: [&str; 14] = [
+/// Modules of Python and Ruby that are built on libraries of the host, which may lie anywhere.
+const LIBRARY_USERS: [&str; 19] = [
     "_bz2", "_ctypes", "_curses", "_dbm", "_decimal", "_gdbm", "_hashlib", "_lzma", "_sqlite3", "_ssl", "_uuid",
-    "_zstd", "pyexpat", "zlib",
+    "_zstd", "pyexpat", "zlib", "openssl", "psych", "fiddle", "readline", "dbm",
 ];
 
 /// The paths to mount read-only at the same place: as little of the host as makes the interpreter run.
 pub(super) fn needed(language: Language, executable: &Path, prefix: &Path) -> Vec<PathBuf> {
     let mut paths = vec![own(language, executable, prefix)];
     let mut binaries = vec![executable.to_owned()];
-    if language == Language::Python && !is_system(prefix) {
-        binaries.extend(modules(prefix));
+    if !is_system(prefix) {
+        binaries.extend(modules(language, prefix));
     }
     paths.extend(libraries(&binaries));
     minimal(paths)
 }
 
-/// Python's own modules in machine code that need libraries of the host.
-fn modules(prefix: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries(&prefix.join("lib"))
-        .flat_map(|folder| entries(&folder.join("lib-dynload")).collect::<Vec<_>>())
+/// The language's own modules in machine code that need libraries of the host: `lib/python3.12/lib-dynload/_ssl.so`,
+/// `lib/ruby/3.3.0/x86_64-linux/openssl.so`.
+fn modules(language: Language, prefix: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let folders: Vec<PathBuf> = match language {
+        Language::Python => entries(&prefix.join("lib")).iter().map(|folder| folder.join("lib-dynload")).collect(),
+        Language::Ruby => entries(&prefix.join("lib/ruby")).iter().flat_map(|folder| entries(folder)).collect(),
+        _ => Vec::new(),
+    };
+    folders
+        .iter()
+        .flat_map(|folder| entries(folder))
         .filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
             name.is_some_and(|name| LIBRARY_USERS.contains(&name))
@@ -44,10 +53,10 @@ fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
-/// Python needs its library next to itself; Node.js is one file, and the rest of its prefix (npm) is no business of a
+/// Python and Ruby need their libraries next to themselves; Node.js is one file, and the rest of its prefix (npm) is no business of a
 /// function's.
 fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
-    let holds_library = language == Language::Python && executable.starts_with(prefix);
+    let holds_library = matches!(language, Language::Python | Language::Ruby) && executable.starts_with(prefix);
     // A prefix such as `/` or `/home` would open far more than an interpreter.
     if holds_library && prefix.components().count() > 2 { prefix.to_owned() } else { executable.to_owned() }
 }
@@ -109,9 +118,16 @@ mod tests {
         for name in ["_ssl.cpython-312-x86_64-linux-gnu.so", "_json.cpython-312-x86_64-linux-gnu.so", "zlib.so"] {
             std::fs::write(folder.join(name), "")?;
         }
-        let mut found = modules(prefix.path());
+        let mut found = modules(Language::Python, prefix.path());
         found.sort();
         assert_eq!(found, [folder.join("_ssl.cpython-312-x86_64-linux-gnu.so"), folder.join("zlib.so")]);
+
+        let folder = prefix.path().join("lib/ruby/3.3.0/x86_64-linux");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("openssl.so"), "")?;
+        std::fs::write(folder.join("ripper.so"), "")?;
+        assert_eq!(modules(Language::Ruby, prefix.path()), [folder.join("openssl.so")]);
+        assert!(modules(Language::Node, prefix.path()).is_empty());
         Ok(())
     }
 
@@ -133,6 +149,7 @@ mod tests {
             &[pyenv, "/opt/openssl/lib/libssl.so.3"],
         );
         check(Language::Python, "/usr/bin/python3.11", "/usr", "", &[]);
+        check(Language::Ruby, "/opt/rubies/3.3.0/bin/ruby", "/opt/rubies/3.3.0", "", &["/opt/rubies/3.3.0"]);
         check(Language::Node, "/opt/node/bin/node", "/opt/node", "", &["/opt/node/bin/node"]);
         check(Language::Python, "/home/python3.12", "/home", "", &["/home/python3.12"]);
     }

@@ -24,7 +24,7 @@ pub(super) struct Candidate {
 const SYSTEM: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/opt"];
 
 /// Where version managers keep what they install, below a home folder. `*` is one version.
-const BELOW_HOME: [&str; 8] = [
+const BELOW_HOME: [&str; 12] = [
     ".pyenv/versions/*/bin",
     ".asdf/installs/python/*/bin",
     ".asdf/installs/nodejs/*/bin",
@@ -33,14 +33,20 @@ const BELOW_HOME: [&str; 8] = [
     ".local/share/uv/python/*/bin",
     ".nvm/versions/node/*/bin",
     ".local/share/fnm/node-versions/*/installation/bin",
+    ".rbenv/versions/*/bin",
+    ".rvm/rubies/*/bin",
+    ".asdf/installs/ruby/*/bin",
+    ".local/share/mise/installs/ruby/*/bin",
 ];
 
 /// The same, by the variable with which a version manager says where it lives.
-const BY_VARIABLE: [(&str, &str); 4] = [
+const BY_VARIABLE: [(&str, &str); 6] = [
     ("PYENV_ROOT", "versions/*/bin"),
     ("NVM_DIR", "versions/node/*/bin"),
     ("ASDF_DATA_DIR", "installs/python/*/bin"),
     ("ASDF_DATA_DIR", "installs/nodejs/*/bin"),
+    ("ASDF_DATA_DIR", "installs/ruby/*/bin"),
+    ("RBENV_ROOT", "versions/*/bin"),
 ];
 
 /// Everything that looks like an interpreter, in the order of the search.
@@ -68,6 +74,7 @@ fn usual() -> Vec<PathBuf> {
     folders.retain(|folder| folder.is_absolute());
     folders.extend(SYSTEM.map(PathBuf::from));
     folders.extend(expand(Path::new("/opt"), "*/bin"));
+    folders.extend(expand(Path::new("/opt"), "rubies/*/bin"));
     for (variable, pattern) in BY_VARIABLE {
         if let Some(root) = std::env::var_os(variable).filter(|root| !root.is_empty()) {
             folders.extend(expand(Path::new(&root), pattern));
@@ -117,13 +124,18 @@ fn collect(folder: &Path, trust: Option<&Trust>, seen: &mut HashSet<PathBuf>, fo
     }
 }
 
-/// The file names of interpreters: `python3.9` ... and the general ones.
+/// The file names of interpreters: `python3.9`, `ruby3.3` ... and the general ones.
 fn names() -> impl Iterator<Item = (Language, String)> {
-    let versioned = definitions()
-        .iter()
-        .filter(|definition| definition.language == Language::Python)
-        .map(|definition| (Language::Python, format!("python{}", definition.version)));
-    let general = [(Language::Python, "python3"), (Language::Node, "node"), (Language::Node, "nodejs")];
+    let versioned = definitions().iter().filter_map(|definition| {
+        let name = match definition.language {
+            Language::Python => "python",
+            Language::Ruby => "ruby",
+            _ => return None,
+        };
+        Some((definition.language, format!("{name}{}", definition.version)))
+    });
+    let general =
+        [(Language::Python, "python3"), (Language::Node, "node"), (Language::Node, "nodejs"), (Language::Ruby, "ruby")];
     versioned.chain(general.map(|(language, name)| (language, name.to_owned())))
 }
 

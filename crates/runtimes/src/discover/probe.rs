@@ -33,24 +33,33 @@ const ASK_PYTHON: &str = "import sys; v = sys.version_info; \
     print('%d.%d.%d%s' % (*v[:3], '' if v[3] == 'final' else '-' + v[3])); \
     print(sys.base_prefix); print(sys.implementation.name)";
 
+/// The same of Ruby. A patch level of -1 marks a pre-release.
+const ASK_RUBY: &str = "require 'rbconfig'; \
+    puts RUBY_VERSION + (RUBY_PATCHLEVEL < 0 ? '-pre' : ''), RbConfig::CONFIG['prefix'], RUBY_ENGINE";
+
 pub(super) fn identify(language: Language, executable: &Path, timeout: Duration) -> Result<Identity, ProbeError> {
     match language {
         Language::Python => {
             let answer = ask(executable, &["-I", "-S", "-c", ASK_PYTHON], timeout)?;
-            python_identity(&answer).ok_or(ProbeError::Answer(answer))
+            stated_identity(&answer, "cpython").ok_or(ProbeError::Answer(answer))
         }
         Language::Node => {
             let answer = ask(executable, &["--version"], timeout)?;
             node_identity(&answer, executable).ok_or(ProbeError::Answer(answer))
         }
-        Language::Java | Language::Dotnet | Language::Ruby | Language::Provided => Err(ProbeError::Language(language)),
+        Language::Ruby => {
+            let answer = ask(executable, &["--disable=gems", "-e", ASK_RUBY], timeout)?;
+            stated_identity(&answer, "ruby").ok_or(ProbeError::Answer(answer))
+        }
+        Language::Java | Language::Dotnet | Language::Provided => Err(ProbeError::Language(language)),
     }
 }
 
-fn python_identity(answer: &str) -> Option<Identity> {
+/// From an interpreter that says its version, prefix and implementation, a line each.
+fn stated_identity(answer: &str, wanted: &str) -> Option<Identity> {
     let mut lines = answer.lines();
     let (version, prefix, implementation) = (lines.next()?, lines.next()?, lines.next()?);
-    let usable = is_version(version) && implementation == "cpython" && prefix.starts_with('/');
+    let usable = is_version(version) && implementation == wanted && prefix.starts_with('/');
     usable.then(|| Identity {
         version: version.to_owned(),
         prefix: PathBuf::from(prefix),
@@ -112,7 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check_python(answer: &str, expected: Option<(&str, &str)>) {
-        let found = python_identity(answer);
+        let found = stated_identity(answer, "cpython");
         let found = found.as_ref().map(|one| (one.version.as_str(), one.prefix.to_str().unwrap_or_default()));
         assert_eq!(found, expected);
     }

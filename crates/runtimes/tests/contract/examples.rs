@@ -36,6 +36,33 @@ fn hello_node_greets() {
 }
 
 #[test]
+fn webhook_ruby_lets_through_what_is_signed() {
+    let body = "{\"repository\":{\"full_name\":\"ada/engine\"},\"sender\":{\"login\":\"ada\"}}";
+    // printf %s "$body" | openssl dgst -sha256 -hmac opensesame
+    let good = "sha256=ee36fb25347ea9a1055c93220131eca99d9687c84d765de7b83f45c2edd37e52";
+    let event = |signature: &str, kind: &str, body: &str| {
+        serde_json::json!({"headers": {"X-Hub-Signature-256": signature, "X-GitHub-Event": kind}, "body": body})
+            .to_string()
+    };
+    let check = |number: usize, status: u64, message: &'static str| {
+        move |seen: &super::harness::Seen| {
+            let Answer::Result(body) = &seen.answers[number] else { panic!("{seen:?}") };
+            let result: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+            assert_eq!(result["statusCode"], status);
+            assert!(result["body"].as_str().is_some_and(|text| text.contains(message)), "{result}");
+        }
+    };
+    let checks = [check(0, 202, "accepted"), check(1, 401, "does not fit"), check(2, 401, "does not fit")];
+    Case::new(Language::Ruby, "app.rb", include_str!("../../../../examples/webhook-ruby/app.rb"), "app.handler")
+        .variable("WEBHOOK_SECRET", "opensesame")
+        .call(&event(good, "push", body))
+        .call(&event(&good.replace('0', "1"), "push", body))
+        .call("{\"body\":\"{}\"}")
+        .expect(move |_, seen| checks.iter().for_each(|check| check(seen)))
+        .check();
+}
+
+#[test]
 fn hello_provided_is_a_runtime_of_its_own() {
     let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello-provided/bootstrap");
     let events = ["{\"name\":\"Adé\"}".to_owned(), format!("\"{}\"", "x".repeat(100_000))];

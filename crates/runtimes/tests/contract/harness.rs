@@ -36,12 +36,13 @@ pub(crate) struct Subject {
     pub(crate) definition: &'static Definition,
     pub(crate) language: Language,
     pub(crate) version: String,
-    /// Minor version of Python, major version of Node.js.
+    /// Minor version of Python and Ruby, major version of Node.js.
     pub(crate) number: u64,
     runtime: ResolvedRuntime,
 }
 
-/// One interpreter for each runtime that this host can serve.
+/// One interpreter for each runtime that this host can serve, and one that stands in for Ruby's where it has none (Debian
+/// 12 has Ruby 3.1).
 pub(crate) fn interpreters() -> &'static [Subject] {
     static FOUND: OnceLock<Vec<Subject>> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -49,9 +50,10 @@ pub(crate) fn interpreters() -> &'static [Subject] {
         let search_dirs = std::env::split_paths(&extra).filter(|dir| !dir.as_os_str().is_empty()).collect();
         let runtimes = Runtimes::discover(&DiscoveryConfig {
             search_dirs,
+            aliases: [("ruby3.2".to_owned(), "ruby3.1".to_owned())].into(),
             ..DiscoveryConfig::default()
         });
-        let ready = runtimes.list().into_iter().filter(|one| one.state == State::Ready);
+        let ready = runtimes.list().into_iter().filter(|one| matches!(one.state, State::Ready | State::Aliased));
         ready.filter_map(|one| subject(runtimes.resolve(one.id).ok()?)).collect()
     })
 }
@@ -59,7 +61,7 @@ pub(crate) fn interpreters() -> &'static [Subject] {
 fn subject(runtime: &ResolvedRuntime) -> Option<Subject> {
     let interpreter: &Interpreter = runtime.interpreter.as_ref()?;
     let key = interpreter.version_key();
-    let number = if interpreter.language == Language::Python { key[1] } else { key[0] };
+    let number = if interpreter.language == Language::Node { key[0] } else { key[1] };
     bootstraps().precompile(interpreter).expect("compile the bootstrap");
     Some(Subject {
         definition: runtime.definition,
@@ -269,7 +271,7 @@ impl Case {
         self
     }
 
-    /// Only for interpreters whose number (Python's minor version, Node's major one) fulfils this.
+    /// Only for interpreters whose number (Python's and Ruby's minor version, Node's major one) fulfils this.
     pub(crate) fn on(mut self, applies: fn(u64) -> bool) -> Self {
         self.applies = applies;
         self
@@ -348,7 +350,11 @@ impl Case {
             Init::Failed { error_type, document } => {
                 assert_eq!(error_type, &expected[0]);
                 check_document(subject, document, "", &expected);
-                let status = if subject.language == Language::Node && subject.number < 24 { 129 } else { 1 };
+                let status = match subject.language {
+                    Language::Node if subject.number < 24 => 129,
+                    Language::Ruby => 252,
+                    _ => 1,
+                };
                 assert_eq!(seen.exit, Some(status));
             }
             other => panic!("expected a failed init, found {other:?}"),
@@ -594,6 +600,10 @@ fn check_document(subject: &Subject, document: &[u8], request_id: &str, expected
             assert_eq!(parsed["requestId"], request_id);
             "stackTrace"
         }
+        Language::Ruby => {
+            assert_eq!(keys, ["errorMessage", "errorType", "stackTrace"]);
+            "stackTrace"
+        }
         _ => {
             assert_eq!(keys, ["errorType", "errorMessage", "trace"]);
             "trace"
@@ -605,7 +615,7 @@ fn check_document(subject: &Subject, document: &[u8], request_id: &str, expected
         parsed[trace_key].as_array().expect("a trace").iter().filter_map(|line| line.as_str()).collect();
     let trace = trace.join("\n");
     assert!(trace.contains(&expected[2]), "the trace has no {:?}: {trace}", expected[2]);
-    if subject.language == Language::Python {
+    if subject.language != Language::Node {
         assert!(!trace.contains("hearth_runtime"), "the trace shows the bootstrap: {trace}");
     }
 }
@@ -752,7 +762,7 @@ pub(crate) fn check_pieces(mut case: Case) {
                 ..Call::default()
             })
             .expect(move |subject, seen| {
-                if subject.language == Language::Node || subject.number >= 12 {
+                if subject.language != Language::Python || subject.number >= 12 {
                     assert_eq!(seen.answers[number], expected);
                 } else {
                     // Before 3.12 the result is written in ASCII.

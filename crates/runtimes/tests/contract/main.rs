@@ -10,17 +10,19 @@ mod examples;
 mod harness;
 mod node;
 mod python;
+mod ruby;
 
 use harness::interpreters;
 use hearth_runtimes::Language;
 
 /// A machine without interpreters would pass everything else.
 #[test]
-fn there_is_a_python_and_a_node_to_check() {
+fn there_is_an_interpreter_of_each_language_to_check() {
     let found: Vec<_> = interpreters().iter().map(|one| (one.definition.id, &one.version)).collect();
-    for (language, wanted) in [(Language::Python, "Python 3.9"), (Language::Node, "Node.js 18")] {
+    for (language, wanted) in
+        [(Language::Python, "Python 3.9"), (Language::Node, "Node.js 18"), (Language::Ruby, "Ruby 3.1")]
+    {
         let there = interpreters().iter().any(|one| one.language == language);
         assert!(there, "install {wanted} or newer; found {found:?}");
     }
-    assert!(interpreters().iter().all(|one| matches!(one.language, Language::Python | Language::Node)));
 }
