@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -26,6 +28,12 @@ pub enum Command {
     Runtimes(Report),
     /// Print what to export so that AWS tools use this server: eval "$(hearth env)"
     Env(Env),
+    /// Write a small project for a function, with tests and the commands to build it
+    Init(Init),
+    /// Build a project, create or update its function, and wait until it can be invoked
+    Deploy(Deploy),
+    /// Deploy a project whenever its sources change, and print what it logs
+    Dev(Dev),
     /// Run a function and print its result
     Invoke(Invoke),
     /// Print what a function logged
@@ -108,6 +116,74 @@ pub struct Target {
     /// The region of the function [env: AWS_REGION, AWS_DEFAULT_REGION; default: the configured one]
     #[arg(long)]
     pub region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The language
+    #[arg(value_enum)]
+    pub language: InitLanguage,
+    /// The folder to make [default: hello-LANGUAGE]
+    pub folder: Option<PathBuf>,
+    /// The function's name [default: the folder's]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The runtime [default: the newest that this host has]
+    #[arg(long)]
+    pub runtime: Option<String>,
+    #[command(flatten)]
+    pub answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InitLanguage {
+    Python,
+    Nodejs,
+    Typescript,
+    Java,
+    Csharp,
+    Go,
+    Ruby,
+    Rust,
+    Bash,
+}
+
+/// Which project, and what goes over its `function.toml`.
+#[derive(Debug, Args)]
+pub struct ProjectArgs {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// The function's name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Such as python3.13
+    #[arg(long)]
+    pub runtime: Option<String>,
+    /// Such as app.handler
+    #[arg(long)]
+    pub handler: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Deploy {
+    #[command(flatten)]
+    pub project: ProjectArgs,
+    /// Also publish a version
+    #[arg(long)]
+    pub publish: bool,
+    #[command(flatten)]
+    pub answer: Answer,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct Dev {
+    #[command(flatten)]
+    pub project: ProjectArgs,
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Debug, Args)]

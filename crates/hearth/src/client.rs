@@ -180,8 +180,15 @@ pub fn is_hearth(listen: SocketAddr) -> bool {
 
 fn refusal(reply: &Reply) -> Failure {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let code = reply.header("x-amzn-errortype").map(ToOwned::to_owned).or_else(|| text("__type"));
+    // Of the services that answer in XML: both are elements without attributes.
+    let element = |name: &str| {
+        let document = std::str::from_utf8(&reply.body).ok()?;
+        let (_, rest) = document.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(text, _)| text.to_owned())
+    };
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned).or_else(|| element(name));
+    let code = reply.header("x-amzn-errortype").map(ToOwned::to_owned);
+    let code = code.or_else(|| text("__type")).or_else(|| element("Code"));
     let code = code.unwrap_or_else(|| reply.status.to_string());
     let message = text("message").or_else(|| text("Message")).unwrap_or_else(|| "no further words".to_owned());
     Failure::new(Exit::Refused, format!("{code}: {message}"))

@@ -24,7 +24,10 @@ pub enum Exit {
 #[cfg(test)]
 pub const TABLE: &[(Exit, &str)] = &[
     (Exit::Ok, "done"),
-    (Exit::Failed, "the function failed (`invoke`), or something required is missing (`doctor`)"),
+    (
+        Exit::Failed,
+        "the function failed (`invoke`), something required is missing (`doctor`), or a build or a deployment failed (`deploy`)",
+    ),
     (Exit::Usage, "a wrong command line or configuration"),
     (Exit::PortTaken, "the address cannot be listened on: the port is taken, or the address is not this host's"),
     (Exit::DataLocked, "the data folder is held by another Hearth"),
@@ -83,6 +86,11 @@ impl Failure {
             exit: Exit::Ok,
             message: None,
         }
+    }
+
+    /// What the user is told; empty when nobody listens.
+    pub fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
     }
 
     /// True when the server's error has this code.

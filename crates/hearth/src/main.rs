@@ -9,9 +9,11 @@ mod banner;
 mod cli;
 mod client;
 mod commands;
+mod deployment;
 mod exit;
 mod flags;
 mod output;
+mod project;
 
 use std::process::ExitCode;
 

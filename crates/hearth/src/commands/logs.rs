@@ -30,21 +30,51 @@ struct Event {
 
 pub fn run(args: &Logs) -> Result<Exit, Failure> {
     let client = Client::of(&args.target)?;
-    let source = Source::of(&client, &args.function)?;
-    let mut since_ms = Clock::system().now_ms() - args.since;
-    let mut seen = Seen::default();
+    let mut tail = Tail {
+        format: args.answer.output,
+        filter: args.filter.clone(),
+        ..Tail::of(&client, &args.function, Clock::system().now_ms() - args.since)?
+    };
     loop {
-        for event in source.read(&client, since_ms, args.filter.as_deref())? {
-            if seen.is_new(&event) {
-                print(args.answer.output, &event)?;
-            }
-        }
+        tail.print(&client)?;
         if !args.follow {
             return Ok(Exit::Ok);
         }
-        since_ms = since_ms.max(seen.latest_ms - OVERLAP_MS);
-        seen.forget_before(since_ms);
         std::thread::sleep(POLL);
+    }
+}
+
+/// Prints a function's events as they come, each once.
+pub struct Tail {
+    source: Source,
+    since_ms: i64,
+    seen: Seen,
+    format: Format,
+    filter: Option<String>,
+}
+
+impl Tail {
+    /// Of a function that is there, or that left its log behind.
+    pub fn of(client: &Client, function: &str, since_ms: i64) -> Result<Self, Failure> {
+        Ok(Self {
+            source: Source::of(client, function)?,
+            since_ms,
+            seen: Seen::default(),
+            format: Format::Table,
+            filter: None,
+        })
+    }
+
+    /// What is there and was not printed yet.
+    pub fn print(&mut self, client: &Client) -> Result<(), Failure> {
+        for event in self.source.read(client, self.since_ms, self.filter.as_deref())? {
+            if self.seen.is_new(&event) {
+                print(self.format, &event)?;
+            }
+        }
+        self.since_ms = self.since_ms.max(self.seen.latest_ms - OVERLAP_MS);
+        self.seen.forget_before(self.since_ms);
+        Ok(())
     }
 }
 

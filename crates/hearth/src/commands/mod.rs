@@ -2,8 +2,11 @@
 
 mod completion;
 mod config;
+mod deploy;
+mod dev;
 mod doctor;
 pub mod env;
+mod init;
 mod invoke;
 pub mod logs;
 mod runtimes;
@@ -20,6 +23,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Runtimes(args)) => runtimes::run(&args),
         Some(Command::Env(args)) => env::run(&args),
+        Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Deploy(args)) => deploy::run(&args),
+        Some(Command::Dev(args)) => dev::run(&args),
         Some(Command::Invoke(args)) => invoke::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Config(ConfigCommand::Show(args))) => config::show(&args),

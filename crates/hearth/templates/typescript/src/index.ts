@@ -1,0 +1,14 @@
+import type { Context } from 'aws-lambda';
+
+interface Event {
+  name?: string;
+}
+
+// What stands here runs once for each execution environment.
+const greeting = process.env.GREETING ?? 'Hello';
+
+export const handler = async (event: Event, _context?: Context) => {
+  const name = event.name ?? 'world';
+  console.info('greeting', name);
+  return { message: `${greeting}, ${name}!` };
+};
