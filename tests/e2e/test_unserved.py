@@ -9,6 +9,11 @@ from harness.model_check import Checker
 
 LAMBDA = {
     "AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
+    "CreateCodeSigningConfig", "DeleteCodeSigningConfig", "DeleteFunctionCodeSigningConfig", "GetCodeSigningConfig",
+    "GetFunctionCodeSigningConfig", "ListCodeSigningConfigs", "ListFunctionsByCodeSigningConfig",
+    "PutFunctionCodeSigningConfig", "UpdateCodeSigningConfig", "GetRuntimeManagementConfig",
+    "PutRuntimeManagementConfig", "DeleteCapacityProvider", "GetCapacityProvider", "ListCapacityProviders",
+    "ListFunctionVersionsByCapacityProvider", "UpdateCapacityProvider",
     "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
     "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
     "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetPolicy", "GetProvisionedConcurrencyConfig", "Invoke",

@@ -173,7 +173,7 @@ impl DataPlane {
     fn set_aside(&self, key: &FunctionKey, versions: &HashMap<Version, Arc<Pool>>, provisioned: u32) {
         let reserved = match self.catalog.lookup(key, None) {
             Lookup::Ready(spec) => spec.reserved_concurrency,
-            Lookup::NotReady { .. } | Lookup::Absent => None,
+            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
         };
         if let Some(pool) = versions.values().next() {
             self.concurrency.note_set_aside(&pool.share, key, reserved, provisioned);
@@ -200,6 +200,7 @@ impl DataPlane {
         match self.catalog.lookup(function, qualifier) {
             Lookup::Ready(spec) => Ok(spec),
             Lookup::NotReady { state, reason } => Err(InvokeError::NotReady { state, reason }),
+            Lookup::NoRuntime { reason } => Err(InvokeError::RuntimeUnavailable(reason)),
             Lookup::Absent => {
                 let name = arn::function(&function.region, &function.account, function.name.as_str());
                 let qualifier = qualifier.map_or_else(|| Qualifier::Latest.to_string(), ToString::to_string);
@@ -290,7 +291,7 @@ impl CatalogObserver for DataPlane {
         for (version, pool) in known {
             match self.catalog.lookup(key, Some(&Qualifier::from(version))) {
                 Lookup::Ready(spec) => pool.advance(&spec),
-                Lookup::NotReady { .. } => {}
+                Lookup::NotReady { .. } | Lookup::NoRuntime { .. } => {}
                 Lookup::Absent => {
                     pool.close();
                     if let Some(versions) = self.pools.write().get_mut(key) {

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::record::{AliasRecord, FunctionRecord, Package, VersionRecord};
 
 pub(crate) mod layers;
+pub(crate) mod resources;
 
 const COLLECTION: &str = "function";
 const HEAD: &str = "head";

@@ -89,6 +89,15 @@ pub enum Error {
     /// A member or value that AWS knows and Hearth cannot honour yet.
     #[error("{member} is not available in Hearth yet: {hint}")]
     NotAvailable { member: &'static str, hint: String },
+    /// A code signing configuration that is asked for itself.
+    #[error("code signing configuration {arn} not found")]
+    CodeSigningConfigAbsent { arn: String },
+    /// A code signing configuration for a function.
+    #[error("code signing configuration {arn} not found for a function")]
+    CodeSigningConfigNotFound { arn: String },
+    /// Unsigned code where signatures are enforced.
+    #[error("expected signed code for {name}")]
+    CodeVerificationFailed { name: String },
     /// An operation that AWS knows and Hearth does not serve yet.
     #[error("operation {0} is not served")]
     Unserved(&'static str),
@@ -194,6 +203,28 @@ impl From<Error> for ApiError {
                     format!("Hearth does not serve {operation} yet"),
                 )
             },
+            // Recorded without `Type`.
+            Error::CodeSigningConfigAbsent { arn } => {
+                not_found(format!("The Lambda code signing configuration {arn} can not be found.")).untyped()
+            }
+            Error::CodeSigningConfigNotFound { arn } => user(
+                StatusCode::NOT_FOUND,
+                "CodeSigningConfigNotFoundException",
+                format!(
+                    "The code signing configuration cannot be found. Check that the provided configuration is not \
+                     deleted: {arn}."
+                ),
+            )
+            .upper(),
+            Error::CodeVerificationFailed { name } => user(
+                bad,
+                "CodeVerificationFailedException",
+                format!(
+                    "Lambda cannot deploy the function. The function or layer might be signed using a signature that \
+                     the client is not configured to accept. Check the provided signature for {name}."
+                ),
+            )
+            .upper(),
             Error::BadLink(text) => access_denied(text.to_owned()),
             Error::Package(cause) if cause.is_clients_fault() => Self {
                 internal: Some(cause.to_string()),

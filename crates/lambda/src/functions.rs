@@ -12,6 +12,7 @@ use hearth_store::StoreError;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::RuntimeVersions;
 use crate::db::{Before, Db};
 use crate::error::Error;
 use crate::record::FunctionRecord;
@@ -30,10 +31,10 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new(db: Db, random: Random) -> Self {
+    pub(crate) fn new(db: Db, random: Random, runtimes: RuntimeVersions) -> Self {
         Self {
             db,
-            snapshot: Arc::new(Snapshot::new(random)),
+            snapshot: Arc::new(Snapshot::new(random, runtimes)),
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             observers: RwLock::default(),
         }

@@ -11,6 +11,7 @@
 pub mod package;
 
 mod api;
+mod code_signing;
 mod db;
 mod error;
 mod functions;
@@ -24,6 +25,7 @@ mod pattern;
 mod policy;
 mod preparation;
 mod record;
+mod resources;
 mod snapshot;
 mod target;
 mod tasks;
@@ -38,14 +40,16 @@ use hearth_wire::server::LocalRoute;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-pub use options::{AccountLimits, Options, RuntimeCheck, host_architecture};
+pub use options::{AccountLimits, Options, RuntimeCheck, RuntimeVersions, host_architecture};
 
+use crate::code_signing::CodeSigningRecord;
 use crate::db::Db;
 use crate::functions::Functions;
 use crate::layers::Layers;
 use crate::package::{CodeCache, PackageError};
 use crate::packages::Packages;
 use crate::preparation::Joint;
+use crate::resources::Resources;
 use crate::tasks::activation::Making;
 use crate::tasks::collect::Collector;
 use crate::tasks::{activation, collect, follow};
@@ -73,6 +77,7 @@ pub struct Lambda {
     db: Db,
     functions: Functions,
     layers: Layers,
+    code_signing: Resources<CodeSigningRecord>,
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
@@ -110,8 +115,9 @@ impl Lambda {
             download_secret: options.download_secret,
             runtime_check: options.runtime_check,
             roles: options.roles,
-            functions: Functions::new(db.clone(), options.random.clone()),
+            functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions),
             layers: Layers::new(db.clone()),
+            code_signing: Resources::new(db.clone()),
             db,
             packages: Packages::new(cache),
             collector: Arc::default(),

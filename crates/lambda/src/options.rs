@@ -1,15 +1,48 @@
 //! What the control plane is built of.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, FunctionRoles};
+use hearth_model::{Architecture, FunctionRoles, Region, arn};
 use hearth_store::{Blobs, Documents};
+use sha2::{Digest, Sha256};
 
 /// Gives a warning when the host lacks a runtime such as `java21`; the function is made all the
 /// same.
 pub type RuntimeCheck = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Knows the version of each runtime in use.
+#[derive(Clone, Default)]
+pub struct RuntimeVersions(Option<Arc<RuntimeVersion>>);
+
+type RuntimeVersion = dyn Fn(&str, &Region) -> Option<String> + Send + Sync;
+
+impl RuntimeVersions {
+    /// `find` gives the ARN of a runtime's version, and `None` when the host lacks the runtime.
+    #[must_use]
+    pub fn new(find: impl Fn(&str, &Region) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(find)))
+    }
+
+    /// The ARN of the version in use. One that the host lacks has one all the same: its id stands for
+    /// the name.
+    pub(crate) fn arn(&self, runtime: &str, region: &Region) -> String {
+        let found = self.0.as_ref().and_then(|find| find(runtime, region));
+        found.unwrap_or_else(|| {
+            // As the service's ids: 64 hexadecimal digits.
+            let id = hex::encode(Sha256::digest(format!("hearth runtime {runtime}")));
+            arn::runtime_version(region, &id)
+        })
+    }
+}
+
+impl fmt::Debug for RuntimeVersions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RuntimeVersions")
+    }
+}
 
 /// Everything [`crate::Lambda::open`] needs.
 #[derive(Clone)]
@@ -28,6 +61,7 @@ pub struct Options {
     /// Signs the links to packages. Links end with the server when it is drawn at start.
     pub download_secret: [u8; 32],
     pub runtime_check: Option<RuntimeCheck>,
+    pub runtime_versions: RuntimeVersions,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
 }

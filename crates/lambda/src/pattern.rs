@@ -95,6 +95,20 @@ pattern! {
     LAYER_NAME = r"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"
 }
 pattern! {
+    /// An ARN of any service that has regions and accounts.
+    SERVICE_ARN = r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
+}
+pattern! {
+    CODE_SIGNING_CONFIG = r"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}"
+}
+pattern! {
+    RUNTIME_VERSION_ARN = r"arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}::runtime:.+"
+}
+pattern! {
+    /// A capacity provider by its name or its ARN.
+    CAPACITY_PROVIDER = r"(arn:aws[a-zA-Z-]*:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"
+}
+pattern! {
     STATEMENT_ID = r"([a-zA-Z0-9-_]+)"
 }
 pattern! {
@@ -165,6 +179,10 @@ mod tests {
             &SOURCE_ARN,
             &SOURCE_ACCOUNT,
             &EVENT_SOURCE_TOKEN,
+            &SERVICE_ARN,
+            &CODE_SIGNING_CONFIG,
+            &RUNTIME_VERSION_ARN,
+            &CAPACITY_PROVIDER,
         ] {
             assert!(pattern.regex.is_some(), "{}", pattern.text());
         }

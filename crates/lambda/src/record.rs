@@ -47,6 +47,12 @@ pub(crate) struct FunctionRecord {
     /// Resource policies by qualifier; the empty one is that of the function without.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) policies: BTreeMap<String, Policy>,
+    /// The ARN of the code signing configuration that looks at what is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code_signing: Option<String>,
+    /// When a version's runtime is updated, by version; absent for [`RuntimeUpdate::Auto`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) runtime_updates: BTreeMap<String, RuntimeUpdate>,
     /// Published versions by number; each a document of its own.
     #[serde(skip)]
     pub(crate) versions: Arc<BTreeMap<u64, Arc<VersionRecord>>>,
@@ -110,6 +116,18 @@ pub(crate) struct ProvisionedRecord {
     pub(crate) environments: u32,
     /// Unix milliseconds of the last change by a client.
     pub(crate) modified_ms: i64,
+}
+
+/// When a version's runtime is updated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RuntimeUpdate {
+    Auto,
+    FunctionUpdate,
+    /// Never: it is held to this version of its runtime.
+    Manual {
+        arn: String,
+    },
 }
 
 /// Code and configuration of `$LATEST` or of a version, and how far it has come.
@@ -322,6 +340,18 @@ impl FunctionRecord {
         }
     }
 
+    /// When a version's runtime is updated.
+    pub(crate) fn runtime_update(&self, version: Version) -> RuntimeUpdate {
+        self.runtime_updates.get(&version.to_string()).cloned().unwrap_or(RuntimeUpdate::Auto)
+    }
+
+    pub(crate) fn set_runtime_update(&mut self, version: Version, update: RuntimeUpdate) {
+        match update {
+            RuntimeUpdate::Auto => self.runtime_updates.remove(&version.to_string()),
+            other => self.runtime_updates.insert(version.to_string(), other),
+        };
+    }
+
     /// Puts an alias in its place.
     pub(crate) fn put_alias(&mut self, name: &str, alias: AliasRecord) {
         Arc::make_mut(&mut self.aliases).insert(name.to_owned(), Arc::new(alias));
@@ -470,6 +500,8 @@ pub(crate) mod tests {
             versions_made: 0,
             provisioned: BTreeMap::new(),
             policies: BTreeMap::new(),
+            code_signing: None,
+            runtime_updates: BTreeMap::new(),
             versions: Arc::default(),
             aliases: Arc::default(),
             newer: serde_json::Map::new(),

@@ -15,7 +15,9 @@ use hearth_model::{
 };
 use parking_lot::RwLock;
 
-use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, Status, VersionRecord};
+use crate::RuntimeVersions;
+use crate::ops::runtime_management;
+use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
 
 /// A writer copies one shard: enough of them keep that cheap with many functions.
 const SHARDS: usize = 64;
@@ -34,6 +36,9 @@ pub(crate) struct Entry {
     /// that becomes active keeps the spec that its snapshot was made of.
     versions: Arc<HashMap<u64, Served>>,
     routes: HashMap<Box<str>, Route>,
+    runtimes: RuntimeVersions,
+    /// Versions that are held to a runtime which the host does not have, with what to say of them.
+    mismatched: HashMap<Version, String>,
 }
 
 /// A spec, and which configuration it was made of.
@@ -129,7 +134,15 @@ impl Entry {
         }
     }
 
+    /// The ARN of the version of a runtime that is in use.
+    pub(crate) fn runtime_version_arn(&self, runtime: &str) -> String {
+        self.runtimes.arn(runtime, &self.key.region)
+    }
+
     fn lookup_version(&self, version: Version) -> Lookup {
+        if let Some(reason) = self.mismatched.get(&version) {
+            return Lookup::NoRuntime { reason: reason.clone() };
+        }
         let Some(edition) = self.record.edition(version) else {
             return Lookup::Absent;
         };
@@ -249,12 +262,14 @@ pub(crate) struct Snapshot {
     random: Random,
     shards: Vec<ArcSwap<Shard>>,
     ordered: RwLock<BTreeMap<FunctionKey, Arc<Entry>>>,
+    runtimes: RuntimeVersions,
 }
 
 impl Snapshot {
-    pub(crate) fn new(random: Random) -> Self {
+    pub(crate) fn new(random: Random, runtimes: RuntimeVersions) -> Self {
         Self {
             random,
+            runtimes,
             shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(),
             ordered: RwLock::default(),
         }
@@ -322,6 +337,8 @@ impl Snapshot {
             latest: maker.latest(),
             versions: maker.versions(),
             routes: routes(&record),
+            mismatched: self.mismatched(key, &record),
+            runtimes: self.runtimes.clone(),
             key: key.clone(),
             arn: arn::function(&key.region, &key.account, key.name.as_str()),
             record,
@@ -333,6 +350,23 @@ impl Snapshot {
             shard.insert(key.clone(), Arc::clone(&entry));
         });
         entry
+    }
+
+    fn mismatched(&self, key: &FunctionKey, record: &FunctionRecord) -> HashMap<Version, String> {
+        let mut found = HashMap::new();
+        // Nearly every function has none.
+        if record.runtime_updates.is_empty() {
+            return found;
+        }
+        for (version, edition) in record.editions() {
+            if let RuntimeUpdate::Manual { arn } = record.runtime_update(version) {
+                let in_use = self.runtimes.arn(&edition.config.runtime, &key.region);
+                if arn != in_use {
+                    found.insert(version, runtime_management::mismatch(version, &arn, &in_use));
+                }
+            }
+        }
+        found
     }
 
     pub(crate) fn remove(&self, key: &FunctionKey) {
@@ -528,13 +562,32 @@ mod tests {
     fn generation(snapshot: &Snapshot, key: &FunctionKey) -> Option<u64> {
         match snapshot.lookup(key, None) {
             Lookup::Ready(spec) => Some(spec.generation),
-            Lookup::NotReady { .. } | Lookup::Absent => None,
+            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
         }
     }
 
     #[test]
+    fn a_version_held_to_another_runtime_does_not_run() {
+        let host = RuntimeVersions::new(|runtime, region| Some(arn::runtime_version(region, runtime)));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), host), key("f"));
+        let mut record = sample();
+        let held = |arn: &str| RuntimeUpdate::Manual { arn: arn.to_owned() };
+        record.set_runtime_update(Version::Latest, held("arn:aws:lambda:us-east-1::runtime:python3.12"));
+        snapshot.put(&key, record.clone(), 3, &[code(&record)]);
+        assert_eq!(generation(&snapshot, &key), Some(3));
+        record.set_runtime_update(Version::Latest, held("arn:aws:lambda:us-east-1::runtime:older"));
+        snapshot.put(&key, record.clone(), 4, &[]);
+        let found = snapshot.lookup(&key, None);
+        let text = "version $LATEST of the function is held to runtime version arn:aws:lambda:us-east-1::runtime:older";
+        assert!(matches!(&found, Lookup::NoRuntime { reason } if reason.starts_with(text)), "{found:?}");
+        record.set_runtime_update(Version::Latest, RuntimeUpdate::Auto);
+        snapshot.put(&key, record, 5, &[]);
+        assert_eq!(generation(&snapshot, &key), Some(3), "its environments stay");
+    }
+
+    #[test]
     fn tags_keep_the_generation_and_changes_move_it() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         assert_eq!(generation(&snapshot, &key), Some(3));
@@ -548,7 +601,7 @@ mod tests {
 
     #[test]
     fn the_old_code_serves_until_the_new_is_there() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
@@ -563,7 +616,7 @@ mod tests {
 
     #[test]
     fn layers_serve_when_they_are_there_and_no_sooner() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
@@ -580,7 +633,7 @@ mod tests {
         snapshot.put(&key, record.clone(), 4, &[code(&record)]);
         let layers = |snapshot: &Snapshot| match snapshot.lookup(&key, None) {
             Lookup::Ready(spec) => spec.layers.as_ref().map(|layers| layers.sha256_hex().to_owned()),
-            Lookup::NotReady { .. } | Lookup::Absent => None,
+            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
         };
         assert_eq!(layers(&snapshot), record.latest.config.layers_key());
         record.latest.config.serial += 1;
@@ -591,7 +644,7 @@ mod tests {
 
     #[test]
     fn a_function_made_anew_never_serves_the_old_ones_code() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.incarnation = "another".to_owned();
@@ -602,7 +655,7 @@ mod tests {
 
     #[test]
     fn pages_are_by_name_within_account_and_region() {
-        let snapshot = Snapshot::new(Random::seeded(7));
+        let snapshot = Snapshot::new(Random::seeded(7), RuntimeVersions::default());
         for name in ["b", "a", "a-b", "C", "_"] {
             snapshot.put(&key(name), sample(), 1, &[]);
         }
@@ -623,7 +676,7 @@ mod tests {
 
     #[test]
     fn qualifiers_lead_to_versions() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         record.put_version(2, sample_version());
@@ -633,6 +686,7 @@ mod tests {
         let found = |qualifier: &str| match snapshot.lookup(&key, Qualifier::parse(qualifier).as_ref()) {
             Lookup::Ready(spec) => spec.version.to_string(),
             Lookup::NotReady { state, .. } => state.to_owned(),
+            Lookup::NoRuntime { reason } => reason,
             Lookup::Absent => "absent".to_owned(),
         };
         for (qualifier, expected) in
@@ -646,7 +700,7 @@ mod tests {
 
     #[test]
     fn weighted_aliases_split_by_their_weights() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let split = |weight: f64| {
             let mut record = sample();
             record.put_version(1, sample_version());
@@ -669,7 +723,7 @@ mod tests {
 
     #[test]
     fn reserved_concurrency_keeps_the_generation() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
@@ -685,7 +739,7 @@ mod tests {
 
     #[test]
     fn a_version_keeps_the_spec_that_its_snapshot_was_made_of() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         let mut version = sample_version();
         (version.edition.status, version.edition.config.snap_start) = (Status::Creating, true);
@@ -708,7 +762,7 @@ mod tests {
 
     #[test]
     fn what_is_ahead_is_summed_by_version() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7)), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         record.put_version(2, sample_version());

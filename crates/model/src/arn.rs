@@ -33,6 +33,24 @@ pub fn runtime_version(region: &Region, id: &str) -> String {
     format!("arn:{}:lambda:{region}::runtime:{id}", region.partition())
 }
 
+/// `arn:<partition>:lambda:<region>:<account>:code-signing-config:<id>`.
+#[must_use]
+pub fn code_signing_config(region: &Region, account: &AccountId, id: &str) -> String {
+    format!("arn:{}:lambda:{region}:{account}:code-signing-config:{id}", region.partition())
+}
+
+/// `arn:<partition>:lambda:<region>:<account>:event-source-mapping:<uuid>`.
+#[must_use]
+pub fn event_source_mapping(region: &Region, account: &AccountId, uuid: &str) -> String {
+    format!("arn:{}:lambda:{region}:{account}:event-source-mapping:{uuid}", region.partition())
+}
+
+/// `arn:<partition>:lambda:<region>:<account>:capacity-provider:<name>`.
+#[must_use]
+pub fn capacity_provider(region: &Region, account: &AccountId, name: &str) -> String {
+    format!("arn:{}:lambda:{region}:{account}:capacity-provider:{name}", region.partition())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

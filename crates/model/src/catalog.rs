@@ -24,6 +24,10 @@ pub enum Lookup {
         state: &'static str,
         reason: Option<String>,
     },
+    /// It is held to a version of its runtime that the host does not have; the text says what to do.
+    NoRuntime {
+        reason: String,
+    },
     Absent,
 }
 

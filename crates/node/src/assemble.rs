@@ -76,6 +76,7 @@ pub async fn assemble(
         host_architecture: hearth_lambda::host_architecture(),
         download_secret: random.bytes(),
         runtime_check: Some(runtime_check(&runtimes)),
+        runtime_versions: runtime_versions(&runtimes),
         roles: Some(iam.clone()),
     })
     .await
@@ -268,6 +269,12 @@ fn report_isolation(sandboxes: &Sandboxes) {
 fn runtime_check(runtimes: &Arc<Runtimes>) -> hearth_lambda::RuntimeCheck {
     let runtimes = Arc::clone(runtimes);
     Arc::new(move |id| runtimes.resolve(id).err().map(|error| error.to_string()))
+}
+
+/// What functions run on, for their configuration to show; the same as in their log.
+fn runtime_versions(runtimes: &Arc<Runtimes>) -> hearth_lambda::RuntimeVersions {
+    let runtimes = Arc::clone(runtimes);
+    hearth_lambda::RuntimeVersions::new(move |id, region| Some(runtimes.resolve(id).ok()?.version_arn(region.as_str())))
 }
 
 fn account_limits(config: &Config) -> AccountLimits {

@@ -39,6 +39,8 @@ UNMODELLED_QUERY = {
 }
 # Values that AWS was recorded to send and the model's enumerations lack (fact sheet lambda-api 3.3).
 MORE_VALUES = {"LastUpdateStatusReasonCode": {"Creating"}}
+# Answers that AWS was recorded to send without members that the model requires (fact sheet lambda-api 11).
+EMPTY_ANSWERS = {"GetFunctionCodeSigningConfig"}
 REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JSON_TYPES = {
     "string": str, "boolean": bool, "integer": int, "long": int, "float": (int, float), "double": (int, float),
@@ -219,7 +221,8 @@ def _body(shape, in_body, body, headers, operation):
     if not isinstance(value, dict):
         yield f"expected a JSON object, found {body[:200]!r}"
         return
-    yield from _structure(shape, value, "", in_body)
+    if value or operation.name not in EMPTY_ANSWERS:
+        yield from _structure(shape, value, "", in_body)
 
 
 def _header(shape, name, member, headers):

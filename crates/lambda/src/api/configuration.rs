@@ -6,7 +6,6 @@
 use hearth_model::{Version, arn};
 use serde::Serialize;
 use serde::ser::SerializeMap;
-use sha2::{Digest, Sha256};
 
 use crate::api::timestamp;
 use crate::record::{Edition, LayerUse, Status, Text, Variables};
@@ -208,7 +207,7 @@ pub(crate) fn render_edition(
             optimization_status: if is_optimized(version, edition) { "On" } else { "Off" },
         },
         runtime_version_config: (view == View::Whole).then(|| RuntimeVersionConfig {
-            runtime_version_arn: arn::runtime_version(&entry.key.region, &runtime_version_id(&config.runtime)),
+            runtime_version_arn: entry.runtime_version_arn(&config.runtime),
         }),
         layers: config.layers.iter().map(Layer::of).collect(),
         logging_config: LoggingConfig {
@@ -232,12 +231,6 @@ impl Layer {
 /// A version that starts from a snapshot: `$LATEST` never does.
 fn is_optimized(version: Version, edition: &Edition) -> bool {
     edition.config.snap_start && version != Version::Latest && edition.status == Status::Active
-}
-
-/// Identifies a runtime as the service's ids do, by 64 hexadecimal digits. Hearth runs what the
-/// host has, so an id stands for the runtime's name and not for a build of it.
-fn runtime_version_id(runtime: &str) -> String {
-    hex::encode(Sha256::digest(format!("hearth runtime {runtime}")))
 }
 
 fn as_map<S: serde::Serializer>(variables: &Variables, to: S) -> Result<S::Ok, S::Error> {

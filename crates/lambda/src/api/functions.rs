@@ -13,8 +13,8 @@ use crate::Lambda;
 use crate::api::code::{self, CodeSource};
 use crate::api::configuration::{self, FunctionConfiguration, View};
 use crate::api::members::Members;
-use crate::api::paging;
 use crate::api::settings::Settings;
+use crate::api::{code_signing, paging};
 use crate::error::Error;
 use crate::ops::create_function::{self, CreateFunction};
 use crate::ops::get_function::Found;
@@ -87,10 +87,13 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
         publish: members.take("Publish")?.unwrap_or_default(),
         publish_to: members.take_raw("PublishTo").is_some(),
         tags: members.take::<BTreeMap<String, String>>("Tags")?.unwrap_or_default(),
-        code_signing: members.take::<String>("CodeSigningConfigArn")?.is_some_and(|arn| !arn.is_empty()),
+        code_signing: members.take("CodeSigningConfigArn")?,
         tenancy: members.take_raw("TenancyConfig").is_some(),
     };
     members.finish()?;
+    if let Some(arn) = &wish.code_signing {
+        code_signing::check_config(&mut violations, arn);
+    }
     violations.finish_with(Error::Constraint)?;
     wish.settings.check_environment()?;
     Ok(wish)

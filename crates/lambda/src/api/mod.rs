@@ -5,7 +5,9 @@
 
 mod account;
 mod aliases;
+mod capacity_providers;
 mod code_link;
+mod code_signing;
 mod concurrency;
 mod functions;
 mod invoke;
@@ -13,6 +15,7 @@ mod layer_policy;
 mod layers;
 mod paging;
 mod permissions;
+mod runtime_management;
 mod tags;
 mod timestamp;
 mod unserved;
@@ -86,6 +89,9 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     routes.extend(aliases::routes(lambda));
     routes.extend(concurrency::routes(lambda));
     routes.extend(permissions::routes(lambda));
+    routes.extend(code_signing::routes(lambda));
+    routes.extend(runtime_management::routes(lambda));
+    routes.extend(capacity_providers::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }

@@ -22,7 +22,7 @@ struct ListTagsResponse {
 
 pub(super) async fn list(lambda: Arc<Lambda>, request: Request) -> Result<Response, ApiError> {
     let resource = resource(&request, &mut Violations::new())?;
-    let tags = tags::list(&lambda, &request.caller, resource)?;
+    let tags = tags::list(&lambda, &request.caller, resource).await?;
     Response::json(StatusCode::OK, &ListTagsResponse { tags })
 }
 

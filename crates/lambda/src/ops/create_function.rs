@@ -10,7 +10,7 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, code, function_layers, publish, role, settings, tags};
+use crate::ops::{availability, code, code_signing, function_layers, publish, role, settings, tags};
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -27,7 +27,8 @@ pub(crate) struct CreateFunction {
     pub(crate) publish: bool,
     pub(crate) publish_to: bool,
     pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) code_signing: bool,
+    /// An ARN.
+    pub(crate) code_signing: Option<String>,
     pub(crate) tenancy: bool,
 }
 
@@ -56,6 +57,12 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
+    // Held until the function is there: a configuration in use cannot be deleted.
+    let _signing = match &wish.code_signing {
+        Some(_) => Some(lambda.code_signing.turn().await),
+        None => None,
+    };
+    code_signing::check(lambda, caller, name, wish.code_signing.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };
     code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64 * copies).await?;
     // Merged before the package is looked at, so that a contradiction costs no unzipping.
@@ -83,6 +90,8 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         versions_made: 0,
         provisioned: BTreeMap::new(),
         policies: BTreeMap::new(),
+        code_signing: wish.code_signing,
+        runtime_updates: BTreeMap::new(),
         versions: Arc::default(),
         aliases: Arc::default(),
         newer: serde_json::Map::new(),
@@ -101,7 +110,6 @@ fn check_members(wish: &CreateFunction) -> Result<(), Error> {
     availability::check_members(&[
         ("PackageType Image", image, "deploy a zip"),
         ("PublishTo", wish.publish_to, "leave it out"),
-        ("CodeSigningConfigArn", wish.code_signing, "leave it out"),
         ("TenancyConfig", wish.tenancy, "leave it out"),
     ])
 }

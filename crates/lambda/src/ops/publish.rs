@@ -3,6 +3,7 @@
 //! Source: fact sheet "Lambda control-plane API", sections 3.4 and 4 ("Versions").
 
 use hearth_core::{Clock, Random};
+use hearth_model::Version;
 
 use crate::error::Error;
 use crate::record::{Config, Edition, FORM, FunctionRecord, Status, VersionRecord};
@@ -49,6 +50,8 @@ pub(crate) fn publish(
     record.versions_made += 1;
     record.latest.revision_id = random.uuid().to_string();
     record.put_version(record.versions_made, version);
+    let update = record.runtime_update(Version::Latest);
+    record.set_runtime_update(Version::Number(record.versions_made), update);
 }
 
 /// # Errors

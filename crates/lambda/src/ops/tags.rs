@@ -1,4 +1,5 @@
-//! ListTags, TagResource and UntagResource. Functions are the one taggable resource yet.
+//! ListTags, TagResource and UntagResource. Functions, code signing configurations and event source
+//! mappings have tags.
 //!
 //! Source: fact sheet "Lambda control-plane API", section 11.
 
@@ -9,8 +10,10 @@ use hearth_model::FunctionKey;
 use hearth_wire::Caller;
 
 use crate::Lambda;
+use crate::db::resources::{ResourceKey, Stored};
 use crate::error::Error;
 use crate::record::FunctionRecord;
+use crate::resources::{Resources, Tagged};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 
@@ -45,25 +48,75 @@ fn too_many() -> Error {
     Error::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned())
 }
 
-pub(crate) fn list(lambda: &Lambda, caller: &Caller, resource: &str) -> Result<BTreeMap<String, String>, Error> {
-    let (key, absent) = find(caller, resource, "ListTags")?;
-    lambda.functions.get(&key).map(|entry| entry.record.tags.clone()).ok_or(absent)
+/// What carries tags. The ARN has passed the model's pattern.
+enum Resource {
+    /// With the answer when it is not there.
+    Function(FunctionKey),
+    CodeSigning(ResourceKey),
+}
+
+impl Resource {
+    /// # Errors
+    /// A kind of resource that has no tags here, or nothing that the caller could have.
+    fn of(caller: &Caller, arn: &str, action: &'static str) -> Result<Self, Error> {
+        match kind(arn) {
+            "function" => {}
+            "code-signing-config" => return own(caller, arn).map(Self::CodeSigning),
+            _ => return Err(absent(arn)),
+        }
+        let target = target::resolve(caller, Use::Read, arn, None, action)?;
+        if target.qualifier.is_some() {
+            return Err(Error::InvalidParameter(
+                "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
+            ));
+        }
+        Ok(Self::Function(target.key))
+    }
+}
+
+fn kind(arn: &str) -> &str {
+    arn.split(':').nth(5).unwrap_or_default()
+}
+
+fn own(caller: &Caller, arn: &str) -> Result<ResourceKey, Error> {
+    let key = ResourceKey::of_arn(arn).filter(|key| key.account == caller.account && key.region == caller.region);
+    key.ok_or_else(|| absent(arn))
+}
+
+/// The answer when a resource is not there.
+fn absent(arn: &str) -> Error {
+    let name = match kind(arn) {
+        "function" => return Error::FunctionNotFound { arn: arn.to_owned() },
+        "event-source-mapping" => "Event source mapping",
+        "capacity-provider" => "Capacity provider",
+        "code-signing-config" => "Code signing config",
+        _ => "Layer",
+    };
+    Error::ResourceNotFound(format!("{name} not found: {arn}"))
+}
+
+pub(crate) async fn list(lambda: &Lambda, caller: &Caller, arn: &str) -> Result<BTreeMap<String, String>, Error> {
+    let tags = match Resource::of(caller, arn, "ListTags")? {
+        Resource::Function(key) => lambda.functions.get(&key).map(|entry| entry.record.tags.clone()),
+        Resource::CodeSigning(key) => lambda.code_signing.get(&key).await?.map(|record| record.tags),
+    };
+    tags.ok_or_else(|| absent(arn))
 }
 
 /// Adds tags, or gives them new values.
 pub(crate) async fn add(
     lambda: &Arc<Lambda>,
     caller: &Caller,
-    resource: &str,
+    arn: &str,
     tags: BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let (key, absent) = find(caller, resource, "TagResource")?;
+    let resource = Resource::of(caller, arn, "TagResource")?;
     if tags.is_empty() {
         // Recorded so.
         return Err(Error::InvalidParameter("An error occurred and the request cannot be processed.".to_owned()));
     }
     check(&tags)?;
-    change(lambda, &key, absent, |kept| {
+    change(lambda, resource, arn, |kept| {
         kept.extend(tags.clone());
         if kept.len() > TAGS_MAX { Err(too_many()) } else { Ok(()) }
     })
@@ -71,25 +124,32 @@ pub(crate) async fn add(
 }
 
 /// Removes tags; those that are not there are no error.
-pub(crate) async fn remove(
-    lambda: &Arc<Lambda>,
-    caller: &Caller,
-    resource: &str,
-    keys: &[String],
-) -> Result<(), Error> {
-    let (key, absent) = find(caller, resource, "UntagResource")?;
-    change(lambda, &key, absent, |kept| {
+pub(crate) async fn remove(lambda: &Arc<Lambda>, caller: &Caller, arn: &str, keys: &[String]) -> Result<(), Error> {
+    let resource = Resource::of(caller, arn, "UntagResource")?;
+    change(lambda, resource, arn, |kept| {
         kept.retain(|key, _| !keys.contains(key));
         Ok(())
     })
     .await
 }
 
-/// Tags move the function's revision, and nothing else of it.
 async fn change(
     lambda: &Lambda,
+    resource: Resource,
+    arn: &str,
+    edit: impl Fn(&mut BTreeMap<String, String>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    match resource {
+        Resource::Function(key) => change_function(lambda, &key, arn, edit).await,
+        Resource::CodeSigning(key) => change_resource(&lambda.code_signing, &key, arn, edit).await,
+    }
+}
+
+/// Tags move the function's revision, and nothing else of it.
+async fn change_function(
+    lambda: &Lambda,
     key: &FunctionKey,
-    absent: Error,
+    arn: &str,
     edit: impl Fn(&mut BTreeMap<String, String>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let edit = |entry: &Entry| {
@@ -98,31 +158,15 @@ async fn change(
         record.latest.revision_id = lambda.random.uuid().to_string();
         Ok(record)
     };
-    lambda.functions.change(key, &[], || absent.clone(), edit).await.map(|_| ())
+    lambda.functions.change(key, &[], || absent(arn), edit).await.map(|_| ())
 }
 
-/// Which function a resource's ARN names, and the answer when it is not there. The ARN has passed
-/// the model's pattern.
-fn find(caller: &Caller, resource: &str, action: &'static str) -> Result<(FunctionKey, Error), Error> {
-    match resource.split(':').nth(5) {
-        Some("function") => {}
-        Some("event-source-mapping") => {
-            return Err(Error::ResourceNotFound(format!("Event source mapping not found: {resource}")));
-        }
-        Some("capacity-provider") => {
-            return Err(Error::ResourceNotFound(format!("Capacity provider not found: {resource}")));
-        }
-        Some("code-signing-config") => {
-            return Err(Error::ResourceNotFound(format!("Code signing config not found: {resource}")));
-        }
-        _ => return Err(Error::ResourceNotFound(format!("Layer not found: {resource}"))),
-    }
-    let target = target::resolve(caller, Use::Read, resource, None, action)?;
-    if target.qualifier.is_some() {
-        return Err(Error::InvalidParameter(
-            "Tags on function aliases and versions are not supported. Please specify a function ARN.".to_owned(),
-        ));
-    }
-    let absent = Error::FunctionNotFound { arn: resource.to_owned() };
-    Ok((target.key, absent))
+async fn change_resource<R: Stored + Tagged>(
+    resources: &Resources<R>,
+    key: &ResourceKey,
+    arn: &str,
+    edit: impl Fn(&mut BTreeMap<String, String>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let changed = resources.turn().await.change(key, |record| edit(record.tags())).await?;
+    changed.map(|_| ()).ok_or_else(|| absent(arn))
 }

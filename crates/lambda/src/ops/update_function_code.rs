@@ -8,7 +8,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
-use crate::ops::{availability, code, function_layers, publish, update};
+use crate::ops::{availability, code, code_signing, function_layers, publish, update};
 use crate::record::{Config, FunctionRecord, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -54,6 +54,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
     let zip = code::zip_of(&wish.code, "function")?;
     update::check(&entry, wish.revision_id.as_deref())?;
     let key = &target.key;
+    code_signing::check(lambda, caller, key.name.as_str(), entry.record.code_signing.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };
     let replaced = entry.record.latest.config.package.size_bytes;
     code::check_storage(lambda, &key.account, &key.region, Some(replaced), zip.len() as u64 * copies).await?;

@@ -7,7 +7,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{function_layers, role, settings, update};
+use crate::ops::{code_signing, function_layers, role, settings, update};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -28,11 +28,14 @@ pub(crate) async fn run(
 ) -> Result<Arc<Entry>, Error> {
     let target = target::resolve(caller, Use::Write, &wish.name, None, "UpdateFunctionConfiguration")?;
     target::refuse_version(&target)?;
-    if lambda.functions.get(&target.key).is_none() {
-        return Err(target.not_found());
-    }
+    let entry = lambda.functions.get(&target.key).ok_or_else(|| target.not_found())?;
     settings::check(lambda, &wish.settings)?;
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
+    if wish.settings.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
+        // Layers are code, and no more signed than packages.
+        let config = entry.record.code_signing.as_deref();
+        code_signing::check(lambda, caller, target.key.name.as_str(), config).await?;
+    }
     let layers = match &wish.settings.layers {
         Some(arns) => Some(function_layers::resolve(lambda, caller, arns).await?),
         None => None,

@@ -43,7 +43,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
     }
     let s3 = json!({"S3Bucket": "bucket", "S3Key": "k"});
     let host = "this host runs x86_64 and cannot run arm64";
-    let csc = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-00000000000000000";
     check(
         &world,
         vec![
@@ -53,11 +52,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
                 "an image",
                 json!({"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}}),
                 unavailable("PackageType Image", "deploy a zip"),
-            ),
-            create(
-                "code signing",
-                json!({"CodeSigningConfigArn": csc}),
-                unavailable("CodeSigningConfigArn", "leave it out"),
             ),
             create(
                 "tenancy",

@@ -4,6 +4,7 @@
 mod aliases;
 mod availability;
 mod case;
+mod code_signing;
 mod concurrency;
 mod constraints;
 mod faults;
@@ -13,6 +14,7 @@ mod lifecycle;
 mod permissions;
 mod refusals;
 mod restart;
+mod runtime_management;
 mod shapes;
 mod snap_start;
 mod versions;
@@ -83,6 +85,7 @@ impl World {
             host_architecture: Architecture::X86_64,
             download_secret: [3; 32],
             runtime_check: None,
+            runtime_versions: crate::RuntimeVersions::default(),
             roles: None,
         })
         .await
