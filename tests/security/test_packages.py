@@ -78,6 +78,17 @@ exports.handler = async () => {
 """
 
 
+INSIDE = """
+const { LambdaClient, ListFunctionsCommand } = require('@aws-sdk/client-lambda')
+const { STSClient, GetCallerIdentityCommand } = require('@aws-sdk/client-sts')
+exports.handler = async () => {
+  const { Arn } = await new STSClient({}).send(new GetCallerIdentityCommand({}))
+  const { Functions } = await new LambdaClient({}).send(new ListFunctionsCommand({}))
+  return [Arn.split(':').pop(), Functions.some(one => one.FunctionName === process.env.AWS_LAMBDA_FUNCTION_NAME)]
+}
+"""
+
+
 def package(folder, source, *names):
     """A zip of installed packages (all, or those whose folders begin with the names) and a source file."""
     top = PACKAGES / folder
@@ -111,3 +122,8 @@ def test_python(lab, source, names, expected):
 def test_node(lab, source, expected):
     function = lab.node(package("nodejs", {"app.js": source}), Timeout=120, MemorySize=1769)
     assert function.call() == expected
+
+
+def test_node_uses_the_api_of_the_server_it_runs_on(lab):
+    function = lab.node(package("nodejs", {"app.js": INSIDE}), Timeout=120, MemorySize=1769)
+    assert function.call() == [f"assumed-role/test/{function.name}", True]

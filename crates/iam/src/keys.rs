@@ -238,12 +238,25 @@ impl AccessKeys for Iam {
     }
 }
 
+/// The keys as they are taken from inside a sandbox: as in [`Mode::Enforce`], whatever the mode is.
+/// No well-known key passes, and no request without one.
+pub struct VerifiedKeys(pub Arc<Iam>);
+
+impl AccessKeys for VerifiedKeys {
+    fn find(&self, access_key_id: &str, session_token: Option<&str>) -> Result<(Identity, Option<String>), KeyRefusal> {
+        self.0.find_enforced(access_key_id, session_token)
+    }
+
+    fn anonymous(&self) -> Option<Identity> {
+        None
+    }
+}
+
 impl RoleCredentials for Iam {
-    /// The account is the role's. (A role ARN without one, which the control plane does not
-    /// accept, gives that of nameless callers.)
-    fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials {
-        let account = role_arn.split(':').nth(4).and_then(AccountId::parse);
-        self.begin_session(account.unwrap_or_else(|| self.account.clone()), role_arn, session_name, lifetime_s)
+    /// The account is the function's, and the same as the role's but in `open` mode, where a
+    /// function may name any role: that must not lead into the account that the role names.
+    fn issue(&self, account: &AccountId, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials {
+        self.begin_session(account.clone(), role_arn, session_name, lifetime_s)
     }
 }
 
@@ -296,6 +309,11 @@ mod tests {
     use super::*;
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/service-role/r";
+
+    fn account() -> AccountId {
+        AccountId::parse("111122223333").unwrap()
+    }
+
     const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -341,7 +359,7 @@ mod tests {
         check_found(&iam, "ASIAREALAWSKEYOFSOME", Some("real"), Ok(("arn:aws:iam::000000000000:root", None)));
         check_found(&iam, KEY, None, Ok(("arn:aws:iam::123456789012:user/alice", None)));
         assert_eq!(iam.anonymous().unwrap().arn, "arn:aws:iam::000000000000:root");
-        let issued = iam.issue(ROLE, "f", 60);
+        let issued = iam.issue(&account(), ROLE, "f", 60);
         let function = Ok(("arn:aws:sts::111122223333:assumed-role/r/f", None));
         check_found(&iam, &issued.access_key_id, Some(&issued.session_token), function);
         clock.advance_ms(60_000);
@@ -364,7 +382,7 @@ mod tests {
     fn enforce_checks_the_sessions_of_functions() {
         let clock = Clock::fixed(0);
         let iam = iam(Mode::Enforce, &clock);
-        let (issued, other) = (iam.issue(ROLE, "f", 60), iam.issue(ROLE, "f", 60));
+        let (issued, other) = (iam.issue(&account(), ROLE, "f", 60), iam.issue(&account(), ROLE, "f", 60));
         assert_ne!(issued.access_key_id, other.access_key_id);
         let (id, token) = (issued.access_key_id.as_str(), issued.session_token.as_str());
         let secret = issued.secret_access_key.as_str();
@@ -381,7 +399,7 @@ mod tests {
     #[test]
     fn sessions_outlive_a_restart() {
         let clock = Clock::fixed(0);
-        let issued = iam(Mode::Enforce, &clock).issue(ROLE, "f", 60);
+        let issued = iam(Mode::Enforce, &clock).issue(&account(), ROLE, "f", 60);
         let again = iam(Mode::Enforce, &clock);
         let (_, secret) = again.find(&issued.access_key_id, Some(&issued.session_token)).unwrap();
         assert_eq!(secret, Some(issued.secret_access_key));
@@ -389,7 +407,7 @@ mod tests {
 
     #[test]
     fn issued_keys_look_like_awss() {
-        let issued = iam(Mode::Open, &Clock::fixed(5)).issue(ROLE, "f", 3600);
+        let issued = iam(Mode::Open, &Clock::fixed(5)).issue(&account(), ROLE, "f", 3600);
         assert_eq!(issued.access_key_id.len(), 20);
         assert!(issued.access_key_id.starts_with("ASIA"));
         assert!(issued.access_key_id.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b)));

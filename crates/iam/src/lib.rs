@@ -32,7 +32,7 @@ use std::sync::Arc;
 use hearth_wire::query::Operation;
 
 pub use authorizer::{Action, Decision};
-pub use keys::{ConfiguredKey, Iam, IamError, Mode, Options};
+pub use keys::{ConfiguredKey, Iam, IamError, Mode, Options, VerifiedKeys};
 
 /// The version that forms for IAM name.
 pub const IAM_VERSION: &str = "2010-05-08";

@@ -41,6 +41,7 @@ async fn connection(bytes: &[u8]) {
         extensions: Arc::new(Extensions::new(Random::seeded(1))),
         telemetry: Arc::new(Telemetry::new(Clock::fixed(0), tasks.clone())),
         credentials: None,
+        api: None,
     };
     let identity = Identity {
         function_name: "f".to_owned(),

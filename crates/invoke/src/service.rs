@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hearth_core::{Clock, Random, Tasks};
 use hearth_model::{
-    BoxFuture, CatalogObserver, FunctionCatalog, FunctionKey, FunctionSpec, Invocation, Invoke, InvokeError, LogSink,
-    Lookup, Outcome, Preparation, Provisioned, Qualifier, RoleCredentials, SnapshotError, Streamed, Version, arn,
+    AccountId, BoxFuture, CatalogObserver, FunctionCatalog, FunctionKey, FunctionSpec, Invocation, Invoke, InvokeError,
+    LogSink, Lookup, Outcome, Preparation, Provisioned, Qualifier, RoleCredentials, SnapshotError, Streamed, Version,
+    arn,
 };
 use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::Sandboxes;
+use hearth_wire::server::GuestDoor;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use crate::concurrency::Concurrency;
-use crate::environment::{self, Workshop};
+use crate::environment::{self, GuestApi, Workshop};
 use crate::parking::Parking;
 use crate::pool::{Job, Placed, Pool};
 use crate::streaming::Reply;
@@ -74,6 +76,8 @@ pub struct Options {
     pub bootstraps: Arc<Bootstraps>,
     /// For the functions' resolver. Empty where sandboxes have no network but their loopback.
     pub name_servers: Vec<Ipv4Addr>,
+    /// Whether functions find the server's own API inside: see [`DataPlane::serve_api`].
+    pub api: bool,
     pub limits: Limits,
 }
 
@@ -89,12 +93,22 @@ pub(crate) struct Plane {
     pub(crate) limits: Limits,
     environments: AtomicU64,
     cut_off: AtomicBool,
+    guest_door: OnceLock<Arc<GuestDoor>>,
 }
 
 impl Plane {
     /// The server ends what runs: see [`DataPlane::cut_off`].
     pub(crate) fn is_cut_off(&self) -> bool {
         self.cut_off.load(Ordering::Acquire)
+    }
+
+    /// The server's own API, for a function of this account.
+    pub(crate) fn api(&self, account: &AccountId) -> Option<GuestApi> {
+        let door = Arc::clone(self.guest_door.get()?);
+        Some(GuestApi {
+            door,
+            account: account.clone(),
+        })
     }
 
     pub(crate) fn next_environment_id(&self) -> u64 {
@@ -130,13 +144,21 @@ impl DataPlane {
                     runtimes: options.runtimes,
                     bootstraps: options.bootstraps,
                     name_servers: options.name_servers.into(),
+                    api: options.api,
                 },
                 parking: Parking::new(options.limits.parked),
                 limits: options.limits,
                 environments: AtomicU64::new(1),
                 cut_off: AtomicBool::new(false),
+                guest_door: OnceLock::new(),
             }),
         })
+    }
+
+    /// Functions use the server's own API through `door`. Called once, before anything runs.
+    pub fn serve_api(&self, door: Arc<GuestDoor>) {
+        // The first one stays.
+        let _ = self.plane.guest_door.set(door);
     }
 
     /// Initialises what is wanted ahead of demand. Called once, when the server is up; from then on

@@ -22,7 +22,8 @@ impl std::fmt::Debug for Credentials {
 
 /// Gives a function the credentials of its role.
 pub trait RoleCredentials: Send + Sync + 'static {
-    fn issue(&self, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials;
+    /// A session of the role, in the function's account.
+    fn issue(&self, account: &AccountId, role_arn: &str, session_name: &str, lifetime_s: u32) -> Credentials;
 }
 
 /// Why a function cannot have a role.

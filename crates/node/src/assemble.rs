@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_iam::{ConfiguredKey, Iam, IamError};
+use hearth_iam::{ConfiguredKey, Iam, IamError, VerifiedKeys};
 use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, Lambda};
+use hearth_model::AccessKeys;
 use hearth_observe::Observe;
 use hearth_runtimes::{Bootstraps, Runtimes};
 use hearth_sandbox::{Level, Sandboxes};
@@ -15,10 +16,10 @@ use hearth_store::Embedded;
 use hearth_wire::aws_json::{JsonService, JsonVersion};
 use hearth_wire::query::{self, QueryService};
 use hearth_wire::rest_json::Router;
-use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, Mount};
+use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, GuestDoor, Mount};
 use hearth_wire::{Service, server, sigv4};
 
-use crate::config::{AccessKey, AuthMode, Config, CpuLimit};
+use crate::config::{AccessKey, AuthMode, Config, CpuLimit, OwnApi};
 use crate::error::StartError;
 use crate::layout::Layout;
 use crate::{host, plain, secret};
@@ -97,32 +98,41 @@ pub async fn assemble(
         runtimes: Arc::clone(&runtimes),
         bootstraps,
         name_servers: host::name_servers(config),
+        api: config.sandbox_api.value == OwnApi::On,
         limits: invoke_limits(config),
     });
+
+    // 9. The front doors, with every service's table of operations behind them: one for the port,
+    //    and one for what comes from inside sandboxes, which is verified whatever the mode.
+    let door = |access_keys: Arc<dyn AccessKeys>| -> Result<server::Options, StartError> {
+        let services = mounts(&lambda, &invoke, &observe, &iam)?;
+        Ok(server::Options {
+            mode: mode(config),
+            limits: server::Limits {
+                connections: config.http_connections.value.narrow() as usize,
+                ..Default::default()
+            },
+            clock: clock.clone(),
+            random: random.clone(),
+            access_keys,
+            region: config.region.value.clone(),
+            local: lambda.local_routes().into_iter().chain(plain::health(&services)).collect(),
+            services,
+            browser: BrowserPolicy {
+                hosts: config.http_hosts.value.clone(),
+                origins: config.http_origins.value.clone(),
+            },
+        })
+    };
+    if config.sandbox_api.value == OwnApi::On {
+        invoke.serve_api(GuestDoor::new(door(Arc::new(VerifiedKeys(iam.clone())))?));
+    }
+    let door = FrontDoor::new(door(iam.clone())?);
+
+    // 10. Now there is all that a function may use: those that are to be ready ahead of demand start.
     lambda.observe(invoke.clone());
     lambda.prepare_with(invoke.clone());
     invoke.begin();
-
-    // 9. The front door, with every service's table of operations behind it.
-    let services = mounts(&lambda, &invoke, &observe, &iam)?;
-    let local = lambda.local_routes().into_iter().chain(plain::health(&services)).collect();
-    let door = FrontDoor::new(server::Options {
-        mode: mode(config),
-        limits: server::Limits {
-            connections: config.http_connections.value.narrow() as usize,
-            ..Default::default()
-        },
-        clock,
-        random,
-        access_keys: iam,
-        region: config.region.value.clone(),
-        services,
-        local,
-        browser: BrowserPolicy {
-            hosts: config.http_hosts.value.clone(),
-            origins: config.http_origins.value.clone(),
-        },
-    });
 
     Ok(Parts {
         store,

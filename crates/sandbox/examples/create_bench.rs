@@ -158,7 +158,7 @@ fn spec() -> Outcome<(SandboxSpec, std::io::PipeReader)> {
     process.env = vec![("PATH".into(), "/usr/bin:/bin".into())];
     process.stdout = Some(writer.into());
     let mut spec = SandboxSpec::new("bench", Limits::new(128 << 20), process);
-    spec.listen = Some(9001);
+    spec.listen = vec![9001];
     for name in ["usr", "bin", "lib", "lib64", "sbin"] {
         let path = PathBuf::from("/").join(name);
         match std::fs::read_link(&path) {

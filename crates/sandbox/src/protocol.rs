@@ -148,7 +148,7 @@ pub(crate) struct StartPlan {
     pub(crate) files: Vec<SmallFile>,
     pub(crate) dirs: Vec<PathBuf>,
     pub(crate) limits: Limits,
-    pub(crate) listen: Option<u16>,
+    pub(crate) listen: Vec<u16>,
     pub(crate) process: Option<ProcessPlan>,
 }
 
@@ -158,7 +158,7 @@ pub(crate) const FIRST_REQUEST: u32 = 0;
 /// What has a `request` is answered with [`FromSlot::Answer`], in order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToSlot {
-    /// Becomes a sandbox. Once; answered as [`FIRST_REQUEST`], with the listener if one is wanted.
+    /// Becomes a sandbox. Once; answered as [`FIRST_REQUEST`], with the listeners that are wanted.
     Start(Box<StartPlan>),
     /// Start a process. Its number is that of the request.
     Spawn { request: u32, role: Role, process: ProcessPlan },
@@ -202,8 +202,8 @@ pub(crate) enum FromSlot {
 
 /// The kernel passes at most 253 descriptors in a message; we never need more than a handful.
 pub(crate) const MAX_FDS: usize = 64;
-/// The most that a slot passes: its namespaces, or one stream.
-const MAX_FDS_FROM_SLOT: usize = 2;
+/// The most that a slot passes: its namespaces, or the listeners of a sandbox.
+pub(crate) const MAX_FDS_FROM_SLOT: usize = 2;
 /// Larger payloads travel as a memory file: a packet must fit into the socket's send buffer.
 const MAX_INLINE: usize = 48 << 10;
 /// Larger ones are nobody's: arguments, variables and small files of a sandbox are far below.

@@ -243,8 +243,9 @@ pub struct SandboxSpec {
     /// Usable size of `/tmp`.
     pub tmp_bytes: u64,
     pub limits: Limits,
-    /// Port on the sandbox's own 127.0.0.1 to listen on from the start, see [`crate::Sandbox::take_listener`].
-    pub listen: Option<u16>,
+    /// Ports on the sandbox's own 127.0.0.1 to listen on from the start, two at the most, see
+    /// [`crate::Sandbox::take_listener`].
+    pub listen: Vec<u16>,
     /// The main process; without one the sandbox waits for [`crate::Sandbox::start_main`].
     pub process: Option<Process>,
 }
@@ -260,7 +261,7 @@ impl SandboxSpec {
             dirs: Vec::new(),
             tmp_bytes: 512 << 20,
             limits,
-            listen: None,
+            listen: Vec::new(),
             process: process.into(),
         }
     }

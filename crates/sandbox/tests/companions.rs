@@ -22,7 +22,7 @@ async fn the_main_process_may_come_later() {
     need_root!();
     let service = service().await;
     let mut wanted = empty();
-    wanted.listen = Some(9001);
+    wanted.listen = vec![9001];
     let mut sandbox = service.create(wanted).await.unwrap();
     assert!(sandbox.take_listener().is_some());
     sandbox.signal(15).unwrap();

@@ -143,12 +143,12 @@ async fn each_has_a_listener_that_no_other_reaches() {
     for (index, name) in ["first", "second"].into_iter().enumerate() {
         let (process, reader) = with_output(python(&client));
         let mut wanted = spec(process);
-        wanted.listen = Some(9001);
+        wanted.listen = vec![9001];
         // Both live at the same time: the first is kept by its own reader.
         let mut sandbox = service.create(wanted).await.unwrap();
         let other = {
             let mut wanted = spec(sh("sleep 60"));
-            wanted.listen = Some(9001);
+            wanted.listen = vec![9001];
             service.create(wanted).await.unwrap()
         };
         let listener = tokio::net::TcpListener::from_std(sandbox.take_listener().unwrap()).unwrap();

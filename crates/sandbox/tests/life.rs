@@ -73,7 +73,7 @@ async fn respawn_kills_all_and_keeps_tmp_and_the_listener() {
     let service = service().await;
     let (process, reader) = with_output(sh("echo one > /tmp/mark; (setsid sleep 60 &); echo up; sleep 60"));
     let mut wanted = spec(process);
-    wanted.listen = Some(9001);
+    wanted.listen = vec![9001];
     let mut sandbox = service.create(wanted).await.unwrap();
     let listener = sandbox.take_listener().unwrap();
     let mut lines = BufReader::new(reader);

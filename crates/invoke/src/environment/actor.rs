@@ -397,7 +397,7 @@ impl Environment {
         match self.runtime.sandbox.freeze() {
             Ok(()) => {
                 self.frozen = true;
-                self.runtime.services.telemetry.set_thawed(false);
+                self.runtime.set_running(false);
             }
             Err(error) => tracing::debug!(%error, "an idle environment goes on unfrozen"),
         }
@@ -412,7 +412,7 @@ impl Environment {
             tracing::warn!(%error, "failed to thaw: the environment starts anew");
             self.go_down();
         }
-        self.runtime.services.telemetry.set_thawed(true);
+        self.runtime.set_running(true);
     }
 }
 
@@ -443,5 +443,5 @@ impl InitFailure {
 }
 
 pub(super) fn issue(plane: &Plane, spec: &FunctionSpec) -> hearth_model::Credentials {
-    plane.credentials.issue(&spec.role_arn, spec.name.as_str(), CREDENTIALS_LIFETIME_S)
+    plane.credentials.issue(&spec.account, &spec.role_arn, spec.name.as_str(), CREDENTIALS_LIFETIME_S)
 }

@@ -15,6 +15,9 @@ use super::output::Writers;
 /// Where the Runtime API listens inside every sandbox.
 pub(super) const RUNTIME_API_PORT: u16 = 9001;
 
+/// Where the server's own API listens inside every sandbox: the port it has by default outside.
+pub(super) const API_PORT: u16 = 4566;
+
 /// Descriptors of the runtime process, as on AWS where it shows: 62 is its telemetry descriptor.
 const CHANNEL_FD: i32 = 3;
 const TELEMETRY_FD: i32 = 62;
@@ -25,6 +28,8 @@ pub(crate) struct Base {
     pub(crate) runtime: ResolvedRuntime,
     pub(crate) bootstraps: Arc<Bootstraps>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
+    /// Whether the server's own API is served inside.
+    pub(crate) api: bool,
 }
 
 impl Base {
@@ -40,7 +45,7 @@ impl Base {
             dirs: ["/opt", "/var/runtime", "/var/task"].map(PathBuf::from).to_vec(),
             tmp_bytes,
             limits,
-            listen: Some(RUNTIME_API_PORT),
+            listen: [RUNTIME_API_PORT].into_iter().chain(self.api.then_some(API_PORT)).collect(),
             process,
         }
     }

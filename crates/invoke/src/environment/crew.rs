@@ -78,6 +78,7 @@ impl Services {
             extensions: Arc::new(Extensions::new(plane.random.clone())),
             telemetry: Arc::new(crate::telemetry::Telemetry::new(plane.clock.clone(), plane.tasks.clone())),
             credentials: launch.credentials_token.as_ref().map(provider),
+            api: plane.api(&launch.spec.account),
         }
     }
 }

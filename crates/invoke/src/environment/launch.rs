@@ -11,7 +11,7 @@ use hearth_model::{Credentials, FunctionSpec, LogFormat};
 use hearth_runtimes::{Language, LaunchOptions, provided_bootstrap};
 use hearth_sandbox::{Bind, Cpu, Limits, Process, SandboxSpec};
 
-use super::base::{Base, RUNTIME_API_PORT};
+use super::base::{API_PORT, Base, RUNTIME_API_PORT};
 use super::output::Writers;
 use crate::payload::PlatformError;
 use crate::report::InitializationType;
@@ -95,6 +95,9 @@ impl Launch {
         };
         for (name, value) in self.base.runtime.environment() {
             set(name, value);
+        }
+        if self.base.api {
+            set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{API_PORT}"));
         }
         for (name, value) in &self.spec.environment {
             set(name, value.clone());

@@ -6,6 +6,7 @@
 mod actor;
 mod ahead;
 mod answer;
+mod api_door;
 mod base;
 mod crew;
 mod farewell;
@@ -22,6 +23,7 @@ mod process;
 mod run;
 
 pub(crate) use answer::TRUNCATED;
+pub(crate) use api_door::GuestApi;
 pub(crate) use base::Base;
 pub(crate) use image::Image;
 pub(crate) use lines::cut;

@@ -10,6 +10,7 @@ use hearth_runtimes::ResolvedRuntime;
 use hearth_sandbox::{Process, Sandbox, SandboxError, Sandboxes};
 use tokio::net::TcpStream;
 
+use super::api_door::ApiDoor;
 use super::base::Base;
 use super::journal::Journal;
 use super::launch::Launch;
@@ -32,6 +33,8 @@ pub(super) struct Runtime {
     pub(super) services: Services,
     /// Serves the listener inside, as long as this lives.
     _door: Door,
+    /// The same for the server's own API.
+    pub(super) api_door: Option<ApiDoor>,
 }
 
 /// What makes a runtime begin with its function.
@@ -85,6 +88,8 @@ impl Runtime {
         let listener = sandbox.take_listener();
         let listener = listener.ok_or_else(|| io::Error::other("the sandbox gave no listener for the Runtime API"))?;
         let door = runtime_api::open(listener, link.http(), services, tasks)?;
+        let api = sandbox.take_listener().zip(services.api.clone());
+        let api_door = api.map(|(listener, api)| ApiDoor::open(listener, api, tasks)).transpose()?;
         let sandbox = Arc::new(sandbox);
         services.telemetry.connect_by(Arc::new(Way(Arc::downgrade(&sandbox))));
         Ok(Self {
@@ -95,6 +100,7 @@ impl Runtime {
             held,
             services: services.clone(),
             _door: door,
+            api_door,
         })
     }
 
@@ -120,6 +126,8 @@ impl Runtime {
         self.output = output;
         self.sandbox.reset().await.map_err(|error| StartError::Host(error.to_string()))?;
         self.held = Some(Held::Process(process));
+        // The one before may have died frozen.
+        self.set_running(true);
         if held { Ok(()) } else { self.start_held().await }
     }
 
@@ -154,6 +162,14 @@ impl Runtime {
                 self.held = other;
                 Ok(())
             }
+        }
+    }
+
+    /// The sandbox freezes or thaws: those who serve it are to know.
+    pub(super) fn set_running(&self, running: bool) {
+        self.services.telemetry.set_thawed(running);
+        if let Some(door) = &self.api_door {
+            door.set_running(running);
         }
     }
 
@@ -207,6 +223,7 @@ pub(crate) struct Workshop {
     pub(crate) runtimes: Arc<hearth_runtimes::Runtimes>,
     pub(crate) bootstraps: Arc<hearth_runtimes::Bootstraps>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
+    pub(crate) api: bool,
 }
 
 impl Workshop {
@@ -215,6 +232,7 @@ impl Workshop {
             runtime: runtime.clone(),
             bootstraps: Arc::clone(&self.bootstraps),
             name_servers: Arc::clone(&self.name_servers),
+            api: self.api,
         }
     }
 }

@@ -21,6 +21,7 @@ use super::answers::{self, Answer};
 use super::credentials::Provider;
 use super::routes;
 use super::state::{Counted, Shared, Sweep};
+use crate::environment::GuestApi;
 use crate::extensions::{self, Extensions};
 use crate::telemetry::{self, Api, Telemetry};
 
@@ -34,6 +35,8 @@ pub(crate) struct Services {
     pub(crate) telemetry: Arc<Telemetry>,
     /// Where the function's variables hold no keys.
     pub(crate) credentials: Option<Arc<Provider>>,
+    /// The server's own API. Absent where there is no server.
+    pub(crate) api: Option<GuestApi>,
 }
 
 /// Open until it is dropped.
@@ -173,6 +176,7 @@ async fn serve(inside: Arc<Inside>, request: Request<Incoming>) -> Result<Answer
         extensions,
         telemetry,
         credentials,
+        api: _,
     } = &inside.services;
     let path = request.uri().path().to_owned();
     let (version, call) = path.trim_start_matches('/').split_once('/').unwrap_or_default();

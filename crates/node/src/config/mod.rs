@@ -20,7 +20,7 @@ pub use error::ConfigError;
 pub use hearth_core::config::{Origin, Setting};
 pub use host::Host;
 pub use table::{Config, ENTRIES, Entry};
-pub use value::{AccessKey, AuthMode, CpuLimit, LogStyle, MinLevel, NetworkMode};
+pub use value::{AccessKey, AuthMode, CpuLimit, LogStyle, MinLevel, NetworkMode, OwnApi};
 
 use node::{Node, Raw};
 

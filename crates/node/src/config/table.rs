@@ -13,7 +13,7 @@ use hearth_model::{AccountId, Region};
 use super::error::ConfigError;
 use super::host::Host;
 use super::node::Node;
-use super::value::{AccessKey, AuthMode, Count, CpuLimit, LogStyle, MinLevel, NetworkMode, Value};
+use super::value::{AccessKey, AuthMode, Count, CpuLimit, LogStyle, MinLevel, NetworkMode, OwnApi, Value};
 
 /// What is known of a setting besides its value.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,9 @@ settings! {
     sandbox_network: NetworkMode, "sandbox.network", Some("HEARTH_SANDBOX_NETWORK"), Some("--network"),
         default |_: &Host| NetworkMode::Loopback, said "loopback",
         "What functions reach: themselves alone, or the internet through the host.";
+    sandbox_api: OwnApi, "sandbox.api", Some("HEARTH_SANDBOX_API"), None,
+        default |_: &Host| OwnApi::On, said "on",
+        "Whether functions reach this server's API from inside, with the credentials of their role: all services that it serves, in their own account.";
     sandbox_pool: Count<0, 1_000>, "sandbox.pool", Some("HEARTH_SANDBOX_POOL"), None,
         default |_: &Host| Count(4), said "4",
         "Prepared sandboxes kept for the next cold start.";

@@ -197,6 +197,15 @@ choice! {
 }
 
 choice! {
+    /// Whether functions reach the server's own API.
+    OwnApi: "`on` or `off`" {
+        /// With their roles' credentials, within their own account.
+        On = "on",
+        Off = "off",
+    }
+}
+
+choice! {
     /// What functions can reach.
     NetworkMode: "`loopback` or `nat`" {
         /// Nothing but themselves.

@@ -47,8 +47,8 @@ pub(super) fn start<'a>(
         errno,
     })?;
 
-    // 3. The listener on the sandbox's own loopback, made here so that no other sandbox can reach it.
-    let listener = plan.listen.map(listen).transpose()?;
+    // 3. The listeners on the sandbox's own loopback, made here so that no other sandbox can reach them.
+    let listeners = plan.listen.iter().copied().map(listen).collect::<Result<Vec<_>, _>>()?;
 
     // 4. Nothing in the root changes any more, but /tmp.
     root::seal(&setup.mount_point)?;
@@ -80,12 +80,12 @@ pub(super) fn start<'a>(
         running.push(process::spawn(&shape, plan, fds, (FIRST_REQUEST, Role::Main))?);
     }
 
-    // 10. Tell the server, which gets the listener; our copy ends here. A server that is gone is noticed later.
+    // 10. Tell the server, which gets the listeners; our copies end here. A server that is gone is noticed later.
     let started = FromSlot::Answer {
         request: FIRST_REQUEST,
         error: None,
     };
-    let fds: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+    let fds: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
     let _ = protocol::send(setup.control.as_fd(), &started, &fds);
     Ok(Sandbox {
         control: &setup.control,

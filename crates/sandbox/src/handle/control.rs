@@ -11,7 +11,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::error::SandboxError;
-use crate::protocol::{self, MAX_FDS, ProcessPlan};
+use crate::protocol::{self, MAX_FDS, MAX_FDS_FROM_SLOT, ProcessPlan};
 use crate::spec::{Bind, Process, SandboxSpec, is_plain_absolute};
 
 pub(super) async fn send(
@@ -42,6 +42,10 @@ pub(super) fn check_spec(spec: &SandboxSpec) -> Result<(), SandboxError> {
         .chain(&spec.dirs);
     for path in paths {
         check_path(path)?;
+    }
+    let ports = spec.listen.len();
+    if ports > MAX_FDS_FROM_SLOT {
+        return Err(SandboxError::InvalidSpec(format!("{ports} listeners, expected at most {MAX_FDS_FROM_SLOT}")));
     }
     spec.process.as_ref().map_or(Ok(()), check_process)
 }

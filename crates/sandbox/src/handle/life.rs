@@ -10,7 +10,7 @@ use crate::error::SetupError;
 use crate::protocol::{FIRST_REQUEST, FromSlot, Role};
 use crate::spec::{Exit, ExitStatus};
 
-pub(crate) type Answer = Result<Option<OwnedFd>, SetupError>;
+pub(crate) type Answer = Result<Vec<OwnedFd>, SetupError>;
 
 /// More was said than asked for: whoever speaks is not our code any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Life {
         }
         if let Some(place) = self.awaited.get_mut(&request) {
             // Whatever descriptors came beyond the one that an answer may have are closed here.
-            *place = Some(error.map_or_else(|| Ok(fds.into_iter().next()), Err));
+            *place = Some(error.map_or_else(|| Ok(fds), Err));
         }
     }
 

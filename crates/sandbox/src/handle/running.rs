@@ -46,7 +46,7 @@ impl Running {
     }
 
     /// Sends a request and waits for its answer.
-    pub(super) async fn ask(&self, message: impl FnOnce(u32) -> ToSlot) -> Result<Option<OwnedFd>, SandboxError> {
+    pub(super) async fn ask(&self, message: impl FnOnce(u32) -> ToSlot) -> Result<Vec<OwnedFd>, SandboxError> {
         let request = self.life.lock().ask();
         self.ask_as(request, &message(request), Vec::new()).await
     }
@@ -57,7 +57,7 @@ impl Running {
         request: u32,
         message: &ToSlot,
         fds: Vec<OwnedFd>,
-    ) -> Result<Option<OwnedFd>, SandboxError> {
+    ) -> Result<Vec<OwnedFd>, SandboxError> {
         let mut awaited = Awaited {
             life: &self.life,
             request,
@@ -181,6 +181,6 @@ impl Running {
 }
 
 /// An answer that had to bring a descriptor.
-pub(super) fn expect_fd(fd: Option<OwnedFd>) -> Result<OwnedFd, SandboxError> {
-    fd.ok_or(SandboxError::Setup(SetupError::DiedEarly))
+pub(super) fn expect_fd(fds: Vec<OwnedFd>) -> Result<OwnedFd, SandboxError> {
+    fds.into_iter().next().ok_or(SandboxError::Setup(SetupError::DiedEarly))
 }

@@ -1,5 +1,6 @@
 //! One sandbox, as the server holds it.
 
+use std::collections::VecDeque;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -25,7 +26,7 @@ use crate::spec::{Bind, Exit, Limits, Process, SandboxSpec};
 #[derive(Debug)]
 pub struct Sandbox {
     running: Arc<Running>,
-    listener: Option<TcpListener>,
+    listeners: VecDeque<TcpListener>,
     peak_memory: AtomicU64,
     home: Home,
     given: Mutex<Given>,
@@ -70,14 +71,15 @@ impl Sandbox {
         // Dropped on any failure below, which ends what has been made of it.
         let mut sandbox = Self {
             running: Arc::new(Running::new(spec.id, handles, life)),
-            listener: None,
+            listeners: VecDeque::new(),
             peak_memory: AtomicU64::new(0),
             home,
             given: Mutex::new(given),
         };
         let start = ToSlot::Start(Box::new(plan));
         let started = sandbox.running.ask_as(FIRST_REQUEST, &start, fds.unwrap_or_default()).await;
-        sandbox.listener = started.map_err(died_early)?.and_then(connect::as_listener);
+        let fds = started.map_err(died_early)?;
+        sandbox.listeners = fds.into_iter().filter_map(connect::as_listener).collect();
         Ok(sandbox)
     }
 
@@ -85,9 +87,10 @@ impl Sandbox {
         &self.running.id
     }
 
-    /// The listener on 127.0.0.1 inside, once. Already non-blocking.
+    /// The next of the listeners on 127.0.0.1 inside that the spec named, each once and in that order. Already
+    /// non-blocking.
     pub fn take_listener(&mut self) -> Option<TcpListener> {
-        self.listener.take()
+        self.listeners.pop_front()
     }
 
     /// Makes another listener on 127.0.0.1 inside, which only this sandbox can reach. Already non-blocking. A frozen

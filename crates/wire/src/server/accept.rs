@@ -9,7 +9,8 @@ use hearth_core::{Shutdown, TaskKind, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::{FrontDoor, connection};
+use super::FrontDoor;
+use super::connection::{self, Visit};
 
 /// Connections that are told at a time that there are too many.
 const REFUSALS_MAX: usize = 64;
@@ -66,7 +67,7 @@ impl Gate {
             self.is_full.store(false, Ordering::Relaxed);
             let shutdown = self.shutdown.child();
             self.tasks.spawn(TaskKind::Connection, "front door", async move {
-                connection::serve(door, stream, shutdown).await;
+                connection::serve(&door, stream, Visit::default(), shutdown).await;
                 drop(place);
             });
             return;

@@ -1,14 +1,13 @@
 //! An API call: service, caller, operation, body, signature, handler; in this order, so that
 //! nothing is spent on a request that an earlier step refuses.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Body;
 
 use super::body::{BodyError, Intake};
+use super::connection::Visit;
 use super::exchange::{Refusal, endpoint, guarded, transfer_error};
 use super::{Api, FrontDoor, Mount, browser};
 use crate::Handler;
@@ -39,7 +38,7 @@ impl FrontDoor {
         mut parts: Parts,
         intake: &mut Intake<'_, B>,
         request_id: String,
-        local: Option<SocketAddr>,
+        visit: &Visit,
     ) -> Result<Response, Refusal>
     where
         B: Body<Data = Bytes> + Unpin + Send,
@@ -57,7 +56,7 @@ impl FrontDoor {
         if let Some(defect) = defect {
             return Err(refuse_signature(defect));
         }
-        let (caller, secret) = self.identify(claims.as_ref(), &parts).map_err(refuse_signature)?;
+        let (caller, secret) = self.identify(claims.as_ref(), &parts, visit).map_err(refuse_signature)?;
 
         let query: Vec<_> = form_urlencoded::parse(query_text.as_bytes()).into_owned().collect();
         // A form names its operation inside the body.
@@ -78,7 +77,7 @@ impl FrontDoor {
         };
         let content = content.map_err(refuse_signature)?;
 
-        let endpoint = endpoint(&parts, local);
+        let endpoint = endpoint(&parts, visit.local);
         add_checksums(&mut parts.headers, content.trailers);
         let request = Request {
             service: mount.service,

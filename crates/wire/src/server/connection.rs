@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 
 use super::FrontDoor;
 use super::answer_body::AnswerBody;
+use super::guest::Guest;
 use super::limits::Limits;
 use super::pace::{Paced, Pulse};
 use crate::error::ApiError;
@@ -29,6 +30,24 @@ const BUFFER_BYTES: usize = 128 * 1024;
 /// hyper's own number; another one costs an allocation a request.
 const HEADER_COUNT_FREE: usize = 100;
 const REFUSAL_TIME: Duration = Duration::from_secs(5);
+
+/// Where a connection ends and where it comes from.
+#[derive(Debug, Default)]
+pub(super) struct Visit {
+    /// The address that the client reached.
+    pub(super) local: Option<SocketAddr>,
+    /// When it is a sandbox's.
+    pub(super) guest: Option<Guest>,
+}
+
+impl From<Guest> for Visit {
+    fn from(guest: Guest) -> Self {
+        Self {
+            local: None,
+            guest: Some(guest),
+        }
+    }
+}
 
 /// How HTTP is spoken.
 pub(super) fn http(limits: &Limits) -> Builder {
@@ -43,12 +62,12 @@ pub(super) fn http(limits: &Limits) -> Builder {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(door: Arc<FrontDoor>, stream: TcpStream, shutdown: Shutdown) {
+pub(super) async fn serve(door: &FrontDoor, stream: TcpStream, mut visit: Visit, shutdown: Shutdown) {
     // Answers are written whole: waiting for more to send only adds latency.
     let _ = stream.set_nodelay(true);
-    let local = stream.local_addr().ok();
+    visit.local = stream.local_addr().ok();
     let pulse = Arc::new(Pulse::new());
-    let service = service_fn(|request| answer(&door, &pulse, request, local));
+    let service = service_fn(|request| answer(door, &pulse, request, &visit));
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pulse)));
     let mut connection = pin!(door.http.serve_connection(io, service));
     let mut overdue = pin!(pulse.overdue(&door.limits));
@@ -79,10 +98,13 @@ async fn answer(
     door: &FrontDoor,
     pulse: &Arc<Pulse>,
     request: hyper::Request<Incoming>,
-    local: Option<SocketAddr>,
+    visit: &Visit,
 ) -> Result<hyper::Response<AnswerBody>, Infallible> {
     pulse.busy();
-    let mut response = door.answer(request, local).await;
+    if let Some(guest) = &visit.guest {
+        guest.until_running().await;
+    }
+    let mut response = door.answer(request, visit).await;
     response.body_mut().keep(pulse);
     Ok(response)
 }

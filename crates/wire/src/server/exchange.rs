@@ -14,6 +14,7 @@ use super::FrontDoor;
 use super::answer_body::AnswerBody;
 use super::body::{BodyError, Intake};
 use super::browser::{self, Admitted};
+use super::connection::Visit;
 use super::local::{self, LocalRequest, LocalRoute};
 use crate::error::ApiError;
 use crate::protocol::Protocol;
@@ -37,11 +38,7 @@ impl Refusal {
 
 impl FrontDoor {
     /// Answers a request. Never fails: every failure is an answer.
-    pub(super) async fn answer<B>(
-        &self,
-        request: hyper::Request<B>,
-        local: Option<SocketAddr>,
-    ) -> hyper::Response<AnswerBody>
+    pub(super) async fn answer<B>(&self, request: hyper::Request<B>, visit: &Visit) -> hyper::Response<AnswerBody>
     where
         B: Body<Data = Bytes> + Unpin + Send,
         B::Error: std::fmt::Display,
@@ -52,7 +49,7 @@ impl FrontDoor {
         let id_header = HeaderValue::from_str(&request_id).unwrap_or_else(|_| HeaderValue::from_static("-"));
         let expects_continue = parts.headers.contains_key(EXPECT);
         let mut intake = Intake::new(body, expects_continue, &self.limits, &self.memory);
-        let (mut response, origin) = self.respond(parts, &mut intake, request_id, &id_header, local).await;
+        let (mut response, origin) = self.respond(parts, &mut intake, request_id, &id_header, visit).await;
         intake.discard().await;
         if let Some(origin) = origin {
             browser::expose(&mut response.headers, origin);
@@ -68,7 +65,7 @@ impl FrontDoor {
         intake: &mut Intake<'_, B>,
         request_id: String,
         id_header: &HeaderValue,
-        local: Option<SocketAddr>,
+        visit: &Visit,
     ) -> (Response, Admitted)
     where
         B: Body<Data = Bytes> + Unpin + Send,
@@ -82,8 +79,8 @@ impl FrontDoor {
             return (browser::preflight(&parts), origin);
         }
         let answered = match local::find(&self.local, parts.uri.path()) {
-            Some(route) => plain(route, parts, intake, request_id, local).await,
-            None => self.call(parts, intake, request_id, local).await,
+            Some(route) => plain(route, parts, intake, request_id, visit.local).await,
+            None => self.call(parts, intake, request_id, visit).await,
         };
         let response = answered.unwrap_or_else(|Refusal { protocol, error }| {
             if let Some(detail) = &error.internal {

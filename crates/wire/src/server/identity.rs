@@ -3,6 +3,7 @@
 use hearth_model::{KeyRefusal, Region};
 use http::request::Parts;
 
+use super::connection::Visit;
 use super::{FrontDoor, browser};
 use crate::recognise::Host;
 use crate::request::Caller;
@@ -14,6 +15,7 @@ impl FrontDoor {
         &self,
         claims: Option<&Claims<'_>>,
         parts: &Parts,
+        visit: &Visit,
     ) -> Result<(Caller, Option<String>), SignatureError> {
         let Some(claims) = claims else {
             return self.anonymous(parts).map(|caller| (caller, None));
@@ -34,6 +36,9 @@ impl FrontDoor {
             KeyRefusal::BadToken => SignatureError::BadToken,
             KeyRefusal::Expired => SignatureError::ExpiredToken,
         })?;
+        if visit.guest.as_ref().is_some_and(|guest| guest.account != identity.account) {
+            return Err(SignatureError::ForeignAccount);
+        }
         let secret = match self.mode {
             Mode::Open => None,
             // A key without a secret proves nothing.

@@ -18,6 +18,7 @@ mod call;
 mod connection;
 mod exchange;
 mod exposure;
+mod guest;
 mod identity;
 mod limits;
 mod local;
@@ -25,6 +26,7 @@ mod pace;
 
 pub use browser::BrowserPolicy;
 pub use exposure::{ExposureError, check_exposure};
+pub use guest::{Guest, GuestDoor};
 pub use limits::Limits;
 pub use local::{LocalHandler, LocalRequest, LocalRoute, Matching, local_handler};
 

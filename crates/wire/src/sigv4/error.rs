@@ -31,6 +31,9 @@ pub enum SignatureError {
     BadToken,
     #[error("The security token included in the request is expired")]
     ExpiredToken,
+    /// From inside a sandbox, where nobody else's are taken.
+    #[error("The security token included in the request is of another account than the function it is used in.")]
+    ForeignAccount,
     /// The scope, the date or the signed headers contradict the request.
     #[error("{0}")]
     Invalid(String),
@@ -87,6 +90,7 @@ impl SignatureError {
                 ["IncompleteSignatureException", "IncompleteSignature", "AuthorizationHeaderMalformed"]
             }
             Self::UnknownKey => ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"],
+            Self::ForeignAccount => ["AccessDeniedException", "AccessDenied", "AccessDenied"],
             Self::BadToken => ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidToken"],
             Self::ExpiredToken => ["ExpiredTokenException", "ExpiredToken", "ExpiredToken"],
             Self::Invalid(_) => ["InvalidSignatureException", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed"],

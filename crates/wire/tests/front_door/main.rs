@@ -4,6 +4,7 @@
 mod answers;
 mod bounds;
 mod browsers;
+mod guests;
 mod life;
 mod signatures;
 mod streams;

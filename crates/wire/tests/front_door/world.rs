@@ -9,7 +9,7 @@ use hearth_core::{Clock, Random, Shutdown, TaskKind, Tasks};
 use hearth_model::{AccessKeys, AccountId, Identity, KeyRefusal};
 use hearth_wire::aws_json::{JsonService, JsonVersion, Operation};
 use hearth_wire::rest_json::{Oversize, Route, Router};
-use hearth_wire::server::{Api, BrowserPolicy, Limits, LocalRoute, Mount, local_handler};
+use hearth_wire::server::{Api, BrowserPolicy, Guest, GuestDoor, Limits, LocalRoute, Mount, local_handler};
 use hearth_wire::sigv4::Mode;
 use hearth_wire::{ApiError, FrontDoor, Options, Request, Response, Service, handler};
 use http::{Method, StatusCode};
@@ -150,6 +150,38 @@ fn routes(seen: &Arc<Seen>) -> Router {
     .expect("a sound table")
 }
 
+/// `keys`: how the keys behave; that is not always the door's mode.
+fn options(mode: Mode, keys: Mode, limits: Limits, seen: &Arc<Seen>) -> Options {
+    let logs = [Operation::new("GetLogEvents", handler(Arc::clone(seen), echo))];
+    let logs = JsonService::new("Logs_20140328", JsonVersion::V1_1, logs);
+    let health = local_handler(Arc::clone(seen), |_, request| async move {
+        Ok(Response::bytes(StatusCode::OK, "text/plain", Bytes::from(request.path)))
+    });
+    Options {
+        mode,
+        limits,
+        clock: Clock::fixed(NOW_MS),
+        random: Random::seeded(1),
+        access_keys: Arc::new(Keys { mode: keys }),
+        region: hearth_model::Region::fallback(),
+        services: vec![
+            Mount {
+                service: Service::Lambda,
+                api: Api::RestJson(routes(seen)),
+            },
+            Mount {
+                service: Service::Logs,
+                api: Api::AwsJson(logs.expect("one operation")),
+            },
+        ],
+        local: vec![LocalRoute::exact("/_hearth/health", health.clone()), LocalRoute::prefix("/_hearth/code/", health)],
+        browser: BrowserPolicy {
+            hosts: Vec::new(),
+            origins: vec!["https://app.example".to_owned()],
+        },
+    }
+}
+
 pub(crate) struct World {
     pub(crate) port: u16,
     pub(crate) seen: Arc<Seen>,
@@ -168,44 +200,28 @@ impl World {
 
     pub(crate) async fn with(mode: Mode, limits: Limits) -> Self {
         let seen = Arc::new(Seen::default());
-        let logs = JsonService::new(
-            "Logs_20140328",
-            JsonVersion::V1_1,
-            [Operation::new("GetLogEvents", handler(Arc::clone(&seen), echo))],
-        );
-        let health = local_handler(Arc::clone(&seen), |_, request| async move {
-            Ok(Response::bytes(StatusCode::OK, "text/plain", Bytes::from(request.path)))
-        });
-        let door = FrontDoor::new(Options {
-            mode,
-            limits,
-            clock: Clock::fixed(NOW_MS),
-            random: Random::seeded(1),
-            access_keys: Arc::new(Keys { mode }),
-            region: hearth_model::Region::fallback(),
-            services: vec![
-                Mount {
-                    service: Service::Lambda,
-                    api: Api::RestJson(routes(&seen)),
-                },
-                Mount {
-                    service: Service::Logs,
-                    api: Api::AwsJson(logs.expect("one operation")),
-                },
-            ],
-            local: vec![
-                LocalRoute::exact("/_hearth/health", health.clone()),
-                LocalRoute::prefix("/_hearth/code/", health),
-            ],
-            browser: BrowserPolicy {
-                hosts: Vec::new(),
-                origins: vec!["https://app.example".to_owned()],
-            },
-        });
+        let door = FrontDoor::new(options(mode, mode, limits, &seen));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
         tasks.spawn(TaskKind::Listener, "test", door.serve(listener, shutdown.clone(), tasks.clone()));
+        Self { port, seen, shutdown, tasks }
+    }
+
+    /// As a sandbox of `guest` sees the server, which is in open mode.
+    pub(crate) async fn inside(guest: Guest, limits: Limits) -> Self {
+        let seen = Arc::new(Seen::default());
+        let door = GuestDoor::new(options(Mode::Open, Mode::Enforce, limits, &seen));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
+        let spawn = tasks.clone();
+        tasks.spawn(TaskKind::Listener, "test", async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (door, guest) = (Arc::clone(&door), guest.clone());
+                spawn.spawn(TaskKind::EnvironmentApi, "test", async move { door.serve(stream, guest).await });
+            }
+        });
         Self { port, seen, shutdown, tasks }
     }
 
