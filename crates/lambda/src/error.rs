@@ -107,6 +107,9 @@ pub enum Error {
     /// A version's init failed ahead of time.
     #[error(transparent)]
     Snapshot(SnapshotError),
+    /// The bucket service failed; the cause is for the server's log.
+    #[error("the bucket service failed: {0}")]
+    Objects(String),
     #[error(transparent)]
     Package(#[from] PackageError),
     #[error(transparent)]
@@ -115,6 +118,14 @@ pub enum Error {
 
 const STALE_REVISION: &str = "The Revision Id provided does not match the latest Revision Id. Call the \
                               GetFunction/GetAlias API to retrieve the latest Revision Id";
+
+impl Error {
+    pub(crate) fn not_active(state: &str) -> String {
+        format!(
+            "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+        )
+    }
+}
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
@@ -157,10 +168,7 @@ impl From<Error> for ApiError {
                  resource-based policy allows the lambda:{action} action"
             )),
             Error::AlreadyExists { name } => conflict(format!("Function already exist: {name}")),
-            Error::NotActive { state } => conflict(format!(
-                "The operation cannot be performed at this time. The function is currently in the following state: \
-                 {state}"
-            )),
+            Error::NotActive { state } => conflict(Error::not_active(state)),
             Error::UpdateInProgress { arn } => conflict(format!(
                 "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
             )),
@@ -232,6 +240,7 @@ impl From<Error> for ApiError {
             },
             Error::Package(cause) => Self::internal(cause.to_string()),
             Error::Store(cause) => Self::internal(cause.to_string()),
+            Error::Objects(cause) => Self::internal(cause),
             // Told in a version's state; no operation answers with it.
             Error::Snapshot(cause) => Self::internal(cause.to_string()),
         }

@@ -18,6 +18,7 @@ mod functions;
 mod layer;
 mod layer_target;
 mod layers;
+mod live;
 mod ops;
 mod options;
 mod packages;
@@ -33,19 +34,21 @@ mod tasks;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, FunctionRoles, Invoke, Preparation};
+use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, FunctionRoles, Invoke, Objects, Preparation};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
 use hearth_wire::server::LocalRoute;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+pub use live::HotReload;
 pub use options::{AccountLimits, Options, RuntimeCheck, RuntimeVersions, host_architecture};
 
 use crate::code_signing::CodeSigningRecord;
 use crate::db::Db;
 use crate::functions::Functions;
 use crate::layers::Layers;
+use crate::live::LiveFolders;
 use crate::package::{CodeCache, PackageError};
 use crate::packages::Packages;
 use crate::preparation::Joint;
@@ -78,6 +81,8 @@ pub struct Lambda {
     functions: Functions,
     layers: Layers,
     code_signing: Resources<CodeSigningRecord>,
+    live: Arc<LiveFolders>,
+    objects: Option<Arc<dyn Objects>>,
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
@@ -119,6 +124,8 @@ impl Lambda {
             layers: Layers::new(db.clone()),
             code_signing: Resources::new(db.clone()),
             db,
+            live: Arc::new(LiveFolders::new(options.hot_reload)),
+            objects: options.objects,
             packages: Packages::new(cache),
             collector: Arc::default(),
             unpacking: Semaphore::new(UNPACKING),
@@ -167,7 +174,7 @@ impl Lambda {
         for entry in self.functions.load().await? {
             let mut found = Vec::new();
             for config in entry.lacking() {
-                found.extend(self.packages.find(config).await?);
+                found.extend(self.packages.find(&self.live, config).await?);
             }
             self.functions.supply_files(&entry.key, &found).await;
             activation::start_if_needed(self, &entry.key);

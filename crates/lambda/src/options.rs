@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, FunctionRoles, Region, arn};
+use hearth_model::{Architecture, FunctionRoles, Objects, Region, arn};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
+
+use crate::live::HotReload;
 
 /// Gives a warning when the host lacks a runtime such as `java21`; the function is made all the
 /// same.
@@ -64,6 +66,10 @@ pub struct Options {
     pub runtime_versions: RuntimeVersions,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
+    /// Gives packages out of buckets; without it there is no bucket.
+    pub objects: Option<Arc<dyn Objects>>,
+    /// The folders that functions may run as they stand.
+    pub hot_reload: HotReload,
 }
 
 /// What an account may have in a region. Defaults: AWS's.

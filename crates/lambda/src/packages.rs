@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use hearth_model::CodeDir;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
+use crate::live::LiveFolders;
 use crate::package::{CodeCache, PackageError};
-use crate::record::Config;
+use crate::record::{Config, Package};
 use crate::snapshot::Files;
 
 /// One lock for each first byte of a hash.
@@ -30,18 +32,34 @@ impl Packages {
     }
 
     /// A configuration's files when all are unpacked already.
-    pub(crate) async fn find(&self, config: &Config) -> Result<Option<Files>, PackageError> {
-        let Some(code) = self.cache.find(&config.package.sha256_hex).await? else {
+    pub(crate) async fn find(&self, live: &LiveFolders, config: &Config) -> Result<Option<Files>, PackageError> {
+        let Some(code) = self.find_one(live, &config.package).await? else {
             return Ok(None);
         };
-        let layers = match config.layers_key() {
-            None => None,
-            Some(key) => match self.cache.find(&key).await? {
-                None => return Ok(None),
-                found => found,
-            },
+        let layers = match (&config.layers[..], config.layers_key()) {
+            ([only], _) => Some(self.find_one(live, &only.package).await?),
+            (_, Some(key)) => Some(self.cache.find(&key).await?),
+            (_, None) => None,
         };
-        Ok(Some(Files { code, layers }))
+        Ok(match layers {
+            Some(None) => None,
+            found => Some(Files {
+                code,
+                layers: found.flatten(),
+            }),
+        })
+    }
+
+    /// A package's files when they are there already.
+    pub(crate) async fn find_one(
+        &self,
+        live: &LiveFolders,
+        package: &Package,
+    ) -> Result<Option<Arc<CodeDir>>, PackageError> {
+        match &package.folder {
+            Some(folder) => Ok(Some(live.code(folder))),
+            None => self.cache.find(&package.sha256_hex).await,
+        }
     }
 
     /// Held by uploads. Any number at a time.

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use hearth_model::{Architecture, LogFormat, LogLevel, UrlAuth, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::live;
 use crate::package::layers_key;
 use crate::policy::Policy;
 
@@ -237,19 +238,36 @@ impl Default for LoggingSettings {
     }
 }
 
-/// A deployment package, as it was uploaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A deployment package, as it was uploaded, or what stands in for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Package {
-    /// Lowercase hexadecimal.
+    /// Lowercase hexadecimal. Of the zip, or of a folder's [`live::name`]: never of the same thing.
     pub(crate) sha256_hex: String,
     pub(crate) size_bytes: u64,
     /// Of its files together. 0 where it was stored before this was noted: then it counts nothing
     /// towards the limit on a function with its layers.
     #[serde(default)]
     pub(crate) unzipped_bytes: u64,
+    /// A folder of the host that is run as it stands; there is no zip then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<String>,
 }
 
 impl Package {
+    /// A folder that is run as it stands.
+    pub(crate) fn of_folder(folder: &str) -> Self {
+        Self {
+            sha256_hex: live::name(folder),
+            folder: Some(folder.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// True for what lies in the store as a zip.
+    pub(crate) fn is_zip(&self) -> bool {
+        self.folder.is_none()
+    }
+
     /// The hash in base64, as the service writes it.
     pub(crate) fn code_sha256(&self) -> String {
         hex::decode(&self.sha256_hex).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
@@ -489,6 +507,7 @@ pub(crate) mod tests {
                         sha256_hex: "ab".repeat(32),
                         size_bytes: 7,
                         unzipped_bytes: 9,
+                        ..Package::default()
                     },
                     layers: Vec::new(),
                 },
@@ -546,8 +565,7 @@ pub(crate) mod tests {
     fn hashes_are_shown_in_base64() {
         let package = Package {
             sha256_hex: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
-            size_bytes: 3,
-            unzipped_bytes: 3,
+            ..Package::default()
         };
         assert_eq!(package.code_sha256(), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     }

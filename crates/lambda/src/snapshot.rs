@@ -16,6 +16,7 @@ use hearth_model::{
 use parking_lot::RwLock;
 
 use crate::RuntimeVersions;
+use crate::live::{GENERATION_BITS, LiveSpec};
 use crate::ops::runtime_management;
 use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
 
@@ -46,9 +47,20 @@ pub(crate) struct Entry {
 struct Served {
     spec: Arc<FunctionSpec>,
     of: ServedConfig,
+    /// Of a function that runs folders as they stand.
+    live: Option<Arc<LiveSpec>>,
 }
 
 impl Served {
+    /// What an invocation gets now.
+    fn lookup(&self) -> Lookup {
+        self.live.as_ref().map_or_else(|| Lookup::Ready(Arc::clone(&self.spec)), |live| live.lookup())
+    }
+
+    fn generation(&self) -> u64 {
+        self.live.as_ref().map_or(self.spec.generation, |live| live.generation())
+    }
+
     fn files(&self) -> Files {
         Files {
             code: Arc::clone(&self.spec.code),
@@ -152,7 +164,7 @@ impl Entry {
             Version::Number(number) => self.versions.get(&number).filter(|_| edition.status == Status::Active),
         };
         match (served, &edition.status) {
-            (Some(served), _) => Lookup::Ready(Arc::clone(&served.spec)),
+            (Some(served), _) => served.lookup(),
             (None, Status::CreationFailed(failure) | Status::UpdateFailed(failure)) => Lookup::NotReady {
                 state: "Failed",
                 reason: Some(failure.reason.clone()),
@@ -313,7 +325,8 @@ impl Snapshot {
     pub(crate) fn trees(&self) -> HashSet<String> {
         let ordered = self.ordered.read();
         let configs = ordered.values().flat_map(|entry| entry.record.configs());
-        configs.flat_map(|c| c.packages().map(|p| p.sha256_hex.clone()).chain(c.layers_key())).collect()
+        let zips = |c: &Config| c.packages().filter(|p| p.is_zip()).map(|p| p.sha256_hex.clone()).collect::<Vec<_>>();
+        configs.flat_map(|c| zips(c).into_iter().chain(c.layers_key())).collect()
     }
 
     /// True when a function refers to the package.
@@ -329,7 +342,7 @@ impl Snapshot {
         let maker = Maker {
             key,
             record: &record,
-            generation: version,
+            generation: version << GENERATION_BITS,
             before: before.as_deref(),
             files,
         };
@@ -474,10 +487,13 @@ impl Maker<'_> {
         if let Some(served) = before.filter(|served| served.of.is(self.record, config)) {
             return Some(served.clone());
         }
-        let generation = before.map_or(self.generation, |served| served.spec.generation);
+        let generation = before.map_or(self.generation, Served::generation);
         let files = self.files(config)?;
+        let spec = Arc::new(spec(self.key, self.record, config, version, generation, files));
+        let live = before.and_then(|served| served.live.as_deref());
         Some(Served {
-            spec: Arc::new(spec(self.key, self.record, config, version, generation, files)),
+            live: LiveSpec::of(&spec, live),
+            spec,
             of: ServedConfig::of(self.record, config),
         })
     }
@@ -561,7 +577,7 @@ mod tests {
 
     fn generation(snapshot: &Snapshot, key: &FunctionKey) -> Option<u64> {
         match snapshot.lookup(key, None) {
-            Lookup::Ready(spec) => Some(spec.generation),
+            Lookup::Ready(spec) => Some(spec.generation >> GENERATION_BITS),
             Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
         }
     }
@@ -622,8 +638,7 @@ mod tests {
         record.latest.config.serial += 1;
         let package = Package {
             sha256_hex: "cd".repeat(32),
-            size_bytes: 1,
-            unzipped_bytes: 1,
+            ..Package::default()
         };
         record.latest.config.layers.push(LayerUse {
             arn: "arn".to_owned(),
@@ -733,7 +748,7 @@ mod tests {
             let Lookup::Ready(spec) = snapshot.lookup(&key, Qualifier::parse(qualifier).as_ref()) else {
                 panic!("{qualifier} serves")
             };
-            assert_eq!((spec.generation, spec.reserved_concurrency), (3, Some(4)), "{qualifier}");
+            assert_eq!((spec.generation >> GENERATION_BITS, spec.reserved_concurrency), (3, Some(4)), "{qualifier}");
         }
     }
 

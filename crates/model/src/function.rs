@@ -119,17 +119,44 @@ pub struct Logging {
     pub custom_group: bool,
 }
 
+/// A folder that is run as it stands and may change at any time.
+pub trait LiveCode: fmt::Debug + Send + Sync + 'static {
+    /// Which state it is in: the number rises with every change, and a change that was made before
+    /// the call is in it. Asked at every lookup of a function that runs the folder.
+    ///
+    /// # Errors
+    /// Why it cannot be run now, for people.
+    fn look(&self) -> Result<u64, String>;
+}
+
 /// An unpacked, read-only deployment package. Whoever holds it keeps it from being collected.
 #[derive(Debug)]
 pub struct CodeDir {
     path: PathBuf,
     sha256_hex: String,
+    live: Option<Arc<dyn LiveCode>>,
 }
 
 impl CodeDir {
     #[must_use]
     pub fn new(path: PathBuf, sha256_hex: String) -> Self {
-        Self { path, sha256_hex }
+        Self { path, sha256_hex, live: None }
+    }
+
+    /// A folder that is run as it stands: `path` is its own, without links, and `sha256_hex` names it.
+    #[must_use]
+    pub fn of_folder(path: PathBuf, sha256_hex: String, live: Arc<dyn LiveCode>) -> Self {
+        Self {
+            path,
+            sha256_hex,
+            live: Some(live),
+        }
+    }
+
+    /// Says how the folder changes, when it is one that may.
+    #[must_use]
+    pub fn live(&self) -> Option<&Arc<dyn LiveCode>> {
+        self.live.as_ref()
     }
 
     #[must_use]
@@ -144,7 +171,7 @@ impl CodeDir {
 }
 
 /// One function version, ready to run: immutable, shared by every invocation of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FunctionSpec {
     pub account: AccountId,
     pub region: Region,

@@ -12,6 +12,7 @@ pub mod function;
 pub mod invocation;
 pub mod logs;
 pub mod name;
+pub mod objects;
 pub mod preparation;
 pub mod url;
 
@@ -22,13 +23,15 @@ pub use account::{AccountId, Region};
 pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
 pub use credentials::{AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, RoleCredentials, RoleRefusal};
 pub use function::{
-    Architecture, CodeDir, FunctionSpec, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS, Version,
+    Architecture, CodeDir, FunctionSpec, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS,
+    Version,
 };
 pub use invocation::{
     AnswerStream, FunctionError, Invocation, Invoke, InvokeError, Outcome, Piece, StreamEnd, Streamed, ThrottleReason,
 };
 pub use logs::{LogEvent, LogSink, LogStreamId};
 pub use name::{FunctionName, Qualifier};
+pub use objects::{ObjectError, ObjectRequest, Objects};
 pub use preparation::{Preparation, Provisioned, SnapshotError};
 pub use url::{Cors, FunctionUrl, FunctionUrls, UrlAuth};
 

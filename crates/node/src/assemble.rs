@@ -7,7 +7,7 @@ use std::time::Duration;
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_iam::{ConfiguredKey, Iam, IamError, VerifiedKeys};
 use hearth_invoke::DataPlane;
-use hearth_lambda::{AccountLimits, Lambda};
+use hearth_lambda::{AccountLimits, HotReload, Lambda};
 use hearth_model::AccessKeys;
 use hearth_observe::Observe;
 use hearth_runtimes::{Bootstraps, Runtimes};
@@ -79,6 +79,12 @@ pub async fn assemble(
         runtime_check: Some(runtime_check(&runtimes)),
         runtime_versions: runtime_versions(&runtimes),
         roles: Some(iam.clone()),
+        // There is no bucket service yet, and so no bucket.
+        objects: None,
+        hot_reload: HotReload {
+            folders: config.hot_reload_folders.value.clone(),
+            others_must_read: sandboxes.level() == Level::Root,
+        },
     })
     .await
     .map_err(|cause| StartError::Store {

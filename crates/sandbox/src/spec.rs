@@ -123,6 +123,8 @@ pub struct Bind {
     /// Absolute, inside the sandbox. Its mount point is made unless an earlier bind covers it.
     pub target: PathBuf,
     pub read_only: bool,
+    /// The way to the source must hold no symbolic link: whoever can write there could make one that leads elsewhere.
+    pub plain_source: bool,
 }
 
 impl Bind {
@@ -131,6 +133,15 @@ impl Bind {
             source: source.into(),
             target: target.into(),
             read_only: true,
+            plain_source: false,
+        }
+    }
+
+    /// A folder that others than the server may change, see [`Bind::plain_source`].
+    pub fn read_only_plain(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
+        Self {
+            plain_source: true,
+            ..Self::read_only(source, target)
         }
     }
 }

@@ -69,6 +69,7 @@ async fn what_the_caller_lets_be_written_can_be() {
                 source: shared.path().to_owned(),
                 target: "/mnt".into(),
                 read_only: false,
+                plain_source: false,
             });
         })
         .await;

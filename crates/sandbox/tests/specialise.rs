@@ -177,6 +177,7 @@ async fn what_fails_is_named() {
             source: code.clone(),
             target: target.into(),
             read_only,
+            plain_source: false,
         };
         let error = sandbox.specialise(vec![bind], Limits::new(64 * MIB)).await.unwrap_err();
         assert!(matches!(error, SandboxError::InvalidSpec(_)), "{target}: {error}");

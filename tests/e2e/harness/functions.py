@@ -154,14 +154,16 @@ class Lab:
 
     def deploy(self, files, runtime=PYTHON, handler="app.handler", name=None, wait=True, **settings):
         """files: {path: content}, the text of the one source file, or the bytes of a zip."""
-        name = name or unique()
         if isinstance(files, str):
             files = {"app.py" if runtime.startswith("python") else "app.js": files}
         package = files if isinstance(files, bytes) else zip_of(files)
-        settings = {"Timeout": 10, "MemorySize": 256, "Role": self.caller.role, **settings}
-        created = self.caller.awslambda.create_function(
-            FunctionName=name, Runtime=runtime, Handler=handler, Code={"ZipFile": package}, **settings,
-        )
+        return self.create(name, wait, Runtime=runtime, Handler=handler, Code={"ZipFile": package}, **settings)
+
+    def create(self, name=None, wait=True, **members):
+        """With members as they are, the code's source among them."""
+        name = name or unique()
+        members = {"Timeout": 10, "MemorySize": 256, "Role": self.caller.role, **members}
+        created = self.caller.awslambda.create_function(FunctionName=name, **members)
         function = Function(self.caller, name, created)
         self._deployed.append(function)
         if wait:

@@ -4,10 +4,10 @@
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use hearth_model::{Credentials, FunctionSpec, LogFormat};
+use hearth_model::{CodeDir, Credentials, FunctionSpec, LogFormat};
 use hearth_runtimes::{Language, LaunchOptions, provided_bootstrap};
 use hearth_sandbox::{Bind, Cpu, Limits, Process, SandboxSpec};
 
@@ -140,9 +140,9 @@ impl Launch {
 
     /// What the function brings: its code and its layers.
     pub(super) fn binds(&self) -> Vec<Bind> {
-        let code = (self.spec.code.path().to_owned(), "/var/task".to_owned());
-        let all = self.layer_binds().into_iter().chain([code]);
-        all.map(|(source, target)| Bind::read_only(source, target)).collect()
+        let mut all = self.layer_binds();
+        all.push(bind(&self.spec.code, "/var/task"));
+        all
     }
 
     /// Where the layers lie on the host.
@@ -152,18 +152,24 @@ impl Launch {
 
     /// The layers as `/opt`, which is read-only then. Where an interpreter has to be mounted below
     /// `/opt`, each entry of the layers is mounted by itself.
-    fn layer_binds(&self) -> Vec<(PathBuf, String)> {
-        let Some(layers) = self.layers() else {
+    fn layer_binds(&self) -> Vec<Bind> {
+        let Some(layers) = &self.spec.layers else {
             return Vec::new();
         };
         if !self.base.occupies_opt() {
-            return vec![(layers.to_owned(), "/opt".to_owned())];
+            return vec![bind(layers, "/opt")];
         }
-        let entries = std::fs::read_dir(layers).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(layers.path()).into_iter().flatten().flatten();
         let inside = |name: OsString| format!("/opt/{}", name.to_string_lossy());
+        let make = if layers.live().is_some() { Bind::read_only_plain } else { Bind::read_only };
         let present = entries.filter(|entry| entry.path().exists());
-        present.map(|entry| (entry.path(), inside(entry.file_name()))).collect()
+        present.map(|entry| make(entry.path(), inside(entry.file_name()))).collect()
     }
+}
+
+/// A folder that may change was looked at before, and may be another one by now.
+fn bind(dir: &CodeDir, target: &str) -> Bind {
+    if dir.live().is_some() { Bind::read_only_plain(dir.path(), target) } else { Bind::read_only(dir.path(), target) }
 }
 
 fn way_to_keys(token: &str) -> [(&'static str, String); 2] {

@@ -10,7 +10,12 @@ use std::path::Path;
 /// # Errors
 /// When the folder cannot be read; its absence is no error.
 pub(crate) fn external(layers: &Path) -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(layers.join("extensions")) {
+    let folder = layers.join("extensions");
+    // A folder that is run as it stands may hold links that lead anywhere; inside they lead nowhere.
+    if !folder.canonicalize().is_ok_and(|real| layers.canonicalize().is_ok_and(|layers| real.starts_with(layers))) {
+        return Ok(Vec::new());
+    }
+    let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
@@ -49,5 +54,8 @@ mod tests {
             fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).unwrap();
         }
         assert_eq!(external(layers.path()).unwrap(), ["a", "b"]);
+        let others = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(&folder, others.path().join("extensions")).unwrap();
+        assert!(external(others.path()).unwrap().is_empty(), "a link out of the layers is not followed");
     }
 }

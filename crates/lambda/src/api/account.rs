@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::Lambda;
-use crate::ops::{account_settings, code};
+use crate::ops::{account_settings, source};
 use crate::package::Limits;
 
 #[derive(Serialize)]
@@ -41,7 +41,7 @@ pub(super) async fn get_settings(lambda: Arc<Lambda>, request: Request) -> Resul
         account_limit: AccountLimit {
             total_code_size: limits.total_code_bytes,
             code_size_unzipped: Limits::default().unzipped_bytes,
-            code_size_zipped: code::ZIPPED_MAX,
+            code_size_zipped: source::ZIPPED_MAX,
             concurrent_executions: limits.concurrent_executions,
             unreserved_concurrent_executions: limits.concurrent_executions.saturating_sub(usage.concurrency),
         },

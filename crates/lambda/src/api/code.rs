@@ -10,11 +10,19 @@ use crate::api::members::Members;
 use crate::error::Error;
 use crate::record::Text;
 
+/// An object of a bucket, as the client names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct S3Source {
+    pub(crate) bucket: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
 /// Where the code comes from, as the client has it.
 #[derive(Debug, Default)]
 pub(crate) struct CodeSource {
     pub(crate) zip: Option<Bytes>,
-    pub(crate) s3: bool,
+    pub(crate) s3: Option<S3Source>,
     pub(crate) image: bool,
     pub(crate) source_kms_key_arn: Option<String>,
 }
@@ -31,13 +39,39 @@ impl CodeSource {
 
     /// Takes the members of a layer version's `Content`.
     pub(crate) fn take_of_layer(members: &mut Members<'_>) -> Result<Self, Error> {
-        let s3 = ["S3Bucket", "S3Key", "S3ObjectVersion"].map(|name| members.take_raw(name).is_some());
+        let s3 = S3Source {
+            bucket: members.take("S3Bucket")?,
+            key: members.take("S3Key")?,
+            version: members.take("S3ObjectVersion")?,
+        };
         Ok(Self {
             zip: members.take_raw("ZipFile").map(|raw| decode(raw.get())).transpose()?,
-            s3: s3.contains(&true),
+            s3: (s3 != S3Source::default()).then_some(s3),
             ..Self::default()
         })
     }
+
+    /// Notes what the model refuses. `path` is where the members stand: empty, `code.` or `content.`.
+    pub(crate) fn check(&self, violations: &mut Violations, path: &str) {
+        let Some(s3) = &self.s3 else { return };
+        if let Some(bucket) = &s3.bucket {
+            let path = format!("{path}s3Bucket");
+            violations.length(&path, bucket, 3..=63);
+            violations.pattern(&path, bucket, BUCKET_NAME, is_bucket_name(bucket));
+        }
+        for (name, value) in [("s3Key", &s3.key), ("s3ObjectVersion", &s3.version)] {
+            if let Some(value) = value {
+                violations.length(&format!("{path}{name}"), value, 1..=1_024);
+            }
+        }
+    }
+}
+
+/// Printed only: `regex_lite` does not look behind.
+const BUCKET_NAME: &str = r"[0-9A-Za-z\.\-_]*(?<!\.)";
+
+fn is_bucket_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) && !name.ends_with('.')
 }
 
 /// A JSON string of base64.
@@ -82,6 +116,16 @@ pub(crate) fn architecture(list: Option<&[String]>) -> Option<Architecture> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_buckets() {
+        for good in ["bucket", "hot-reload", "a.b_C", ""] {
+            assert!(is_bucket_name(good), "{good}");
+        }
+        for bad in ["bucket.", "a/b", "a b", "\u{fc}"] {
+            assert!(!is_bucket_name(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn base64_with_and_without_escapes() {

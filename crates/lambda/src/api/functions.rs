@@ -65,6 +65,7 @@ fn parse_create(request: &Request) -> Result<CreateFunction, Error> {
         Some(mut inner) => {
             let source = CodeSource::take(&mut inner)?;
             inner.finish()?;
+            source.check(&mut violations, "code.");
             source
         }
         None => {
@@ -130,6 +131,7 @@ fn parse_update_code(request: &Request) -> Result<UpdateFunctionCode, Error> {
         revision_id: take_revision(&mut members)?,
     };
     members.finish()?;
+    wish.code.check(&mut violations, "");
     violations.finish_with(Error::Constraint)?;
     Ok(wish)
 }

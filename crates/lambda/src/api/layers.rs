@@ -165,6 +165,7 @@ fn parse_publish(request: &Request) -> Result<PublishLayerVersion, Error> {
         Some(mut inner) => {
             let source = CodeSource::take_of_layer(&mut inner)?;
             inner.finish()?;
+            source.check(&mut violations, "content.");
             source
         }
         None => {

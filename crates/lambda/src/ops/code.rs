@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hearth_model::{AccountId, CodeDir, Region};
 use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::Lambda;
-use crate::api::code::CodeSource;
 use crate::db::layers::LayerScope;
 use crate::error::Error;
+use crate::ops::source::Given;
 use crate::package::{self, PackageError};
 use crate::record::{Config, Package};
 use crate::snapshot::Files;
-
-/// Bytes of a zip that comes in the request. Source: fact sheet "Lambda control-plane API",
-/// section 4.
-pub(crate) const ZIPPED_MAX: u64 = 52_428_800;
 
 /// A package that is stored and that the collector leaves alone while this lives: until the
 /// function that refers to it is committed.
@@ -25,49 +20,28 @@ pub(crate) struct Held {
     _lease: OwnedRwLockReadGuard<()>,
 }
 
-/// The zip that a request brings. `of` is `function` or `layer`: the text for the latter is unverified.
-///
-/// # Errors
-/// No source, more than one, or one that is not available.
-pub(crate) fn zip_of(source: &CodeSource, of: &str) -> Result<Bytes, Error> {
-    let unavailable = |member, hint: &str| Error::NotAvailable {
-        member,
-        hint: hint.to_owned(),
-    };
-    if source.zip.is_some() && (source.s3 || source.image) {
-        return Err(Error::InvalidParameter(
-            "Please do not provide other FunctionCode parameters when providing a ZipFile.".to_owned(),
-        ));
-    }
-    if source.s3 {
-        return Err(unavailable("S3Bucket", "give the package as ZipFile"));
-    }
-    if source.source_kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
-        return Err(unavailable("SourceKMSKeyArn", "leave it out"));
-    }
-    let missing = || Error::InvalidParameter(format!("Please provide a source for {of} code."));
-    let zip = source.zip.clone().ok_or_else(missing)?;
-    if zip.len() as u64 > ZIPPED_MAX {
-        return Err(Error::ZipTooLarge { limit: ZIPPED_MAX });
-    }
-    Ok(zip)
-}
-
 /// Looks a zip through without keeping it.
-pub(crate) async fn inspect(zip: Bytes) -> Result<Package, Error> {
+pub(crate) async fn inspect(given: Given) -> Result<Package, Error> {
+    let zip = match given {
+        Given::Zip(zip) => zip,
+        Given::Folder(package) => return Ok(package),
+    };
     let accepted = package::accept(zip, package::Limits::default()).await?;
     Ok(Package {
         sha256_hex: accepted.hash.hex(),
         size_bytes: accepted.hash.code_size,
         unzipped_bytes: accepted.inspected.unzipped_bytes,
+        ..Package::default()
     })
 }
 
 /// Looks a zip through and stores it.
-pub(crate) async fn store(lambda: &Lambda, zip: Bytes) -> Result<Held, Error> {
-    let package = inspect(zip.clone()).await?;
+pub(crate) async fn store(lambda: &Lambda, given: Given) -> Result<Held, Error> {
+    let package = inspect(given.clone()).await?;
     let lease = lambda.packages.lease(&package.sha256_hex).await;
-    lambda.db.put_package(zip).await?;
+    if let Given::Zip(zip) = given {
+        lambda.db.put_package(zip).await?;
+    }
     Ok(Held { package, _lease: lease })
 }
 
@@ -100,7 +74,7 @@ pub(crate) async fn layer_bytes(lambda: &Lambda, account: &AccountId, region: &R
 /// # Errors
 /// As [`unpacked`], and layers whose links lead out of them.
 pub(crate) async fn files(lambda: &Lambda, config: &Config) -> Result<Files, Error> {
-    if let Some(files) = lambda.packages.find(config).await? {
+    if let Some(files) = lambda.packages.find(&lambda.live, config).await? {
         return Ok(files);
     }
     let code = unpacked(lambda, &config.package).await?;
@@ -120,7 +94,7 @@ pub(crate) async fn files(lambda: &Lambda, config: &Config) -> Result<Files, Err
 /// # Errors
 /// A package that is gone or damaged, or a disk that fails.
 async fn unpacked(lambda: &Lambda, package: &Package) -> Result<Arc<CodeDir>, Error> {
-    if let Some(code) = lambda.packages.cache.find(&package.sha256_hex).await? {
+    if let Some(code) = lambda.packages.find_one(&lambda.live, package).await? {
         return Ok(code);
     }
     let zip = lambda.db.get_package(package).await?.ok_or_else(|| PackageError::Io {

@@ -10,7 +10,9 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, code, code_signing, function_layers, publish, role, settings, tags};
+use crate::ops::{
+    availability, code, code_signing, function_layers, publish, role, settings, snap_start, source, tags,
+};
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -52,11 +54,12 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     let architecture = availability::check_architecture(wish.architecture, lambda.host_architecture)?;
     tags::check(&wish.tags)?;
     let layers = function_layers::resolve(lambda, caller, wish.settings.layers.as_deref().unwrap_or_default()).await?;
-    let zip = code::zip_of(&wish.code, "function")?;
+    source::check(&wish.code, "function")?;
     if lambda.functions.get(&target.key).is_some() {
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
+    let given = source::take(lambda, caller, &wish.code, "function").await?;
     // Held until the function is there: a configuration in use cannot be deleted.
     let _signing = match &wish.code_signing {
         Some(_) => Some(lambda.code_signing.turn().await),
@@ -64,16 +67,17 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     };
     code_signing::check(lambda, caller, name, wish.code_signing.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };
-    code::check_storage(lambda, &target.key.account, &target.key.region, None, zip.len() as u64 * copies).await?;
+    code::check_storage(lambda, &target.key.account, &target.key.region, None, given.len() * copies).await?;
     // Merged before the package is looked at, so that a contradiction costs no unzipping.
     let draft = settings::merge(&target.key.name, &defaults(architecture), &wish.settings)?;
-    let held = code::store(lambda, zip).await?;
+    let held = code::store(lambda, given).await?;
     let config = Config {
         package: held.package.clone(),
         layers,
         ..draft
     };
     function_layers::check_sizes(&config)?;
+    snap_start::check(&config)?;
     settings::warn_of_runtime(lambda, &target.key.name, &config.runtime);
     let mut record = FunctionRecord {
         v: FORM,
@@ -138,11 +142,7 @@ fn defaults(architecture: Architecture) -> Config {
         environment: None,
         logging: LoggingSettings::default(),
         snap_start: false,
-        package: Package {
-            sha256_hex: String::new(),
-            size_bytes: 0,
-            unzipped_bytes: 0,
-        },
+        package: Package::default(),
         layers: Vec::new(),
     }
 }

@@ -17,8 +17,11 @@ const LIFETIME_S: i64 = 600;
 /// Where [`link`]s lead; the package's hash follows.
 pub(crate) const PATH: &str = "/_hearth/code/";
 
-/// A link that is good for ten minutes.
+/// A link that is good for ten minutes. There is nothing to download of a folder: it is named.
 pub(crate) fn link(lambda: &Lambda, endpoint: &str, package: &Package) -> String {
+    if let Some(folder) = &package.folder {
+        return format!("file://{folder}");
+    }
     let expires_s = lambda.clock.now_ms() / 1_000 + LIFETIME_S;
     let signature = hex::encode(mac(lambda, &package.sha256_hex, expires_s).finalize().into_bytes());
     let sha256_hex = &package.sha256_hex;
@@ -40,8 +43,7 @@ pub(crate) async fn run(lambda: &Lambda, sha256_hex: &str, expires: &str, signat
     }
     let package = Package {
         sha256_hex: sha256_hex.to_owned(),
-        size_bytes: 0,
-        unzipped_bytes: 0,
+        ..Package::default()
     };
     let zip = lambda.db.get_package(&package).await?;
     zip.ok_or_else(|| Error::ResourceNotFound("The package is no longer stored".to_owned()))

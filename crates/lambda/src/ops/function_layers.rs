@@ -41,6 +41,12 @@ pub(crate) async fn resolve(lambda: &Lambda, caller: &Caller, arns: &[String]) -
                  {earlier} and {arn} are versions of the same layer."
             ));
         }
+        if record.package.folder.is_some() && arns.len() > 1 {
+            return invalid(format!(
+                "Layer version {arn} is a folder (S3Bucket hot-reload), which is shown as it stands: it has to be the \
+                 function's only layer."
+            ));
+        }
         // From here on the function keeps the package. It was a layer's a moment ago, so the
         // collector's grace covers the time until the function is committed.
         uses.push(LayerUse {

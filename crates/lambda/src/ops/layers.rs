@@ -13,8 +13,8 @@ use crate::db::layers::{LayerScope, StoredLayerVersion};
 use crate::error::Error;
 use crate::layer::{LayerKey, LayerVersionRecord};
 use crate::layer_target::{self, must_own};
-use crate::ops::code;
 use crate::ops::page::{self, List, Page};
+use crate::ops::{code, source};
 use crate::policy::{GET_LAYER_VERSION, Wanted};
 use crate::record::FORM;
 
@@ -55,10 +55,10 @@ pub(crate) async fn publish(
 ) -> Result<LayerVersion, Error> {
     let key = layer_target::resolve(caller, &wish.name)?;
     must_own(caller, &key, "PublishLayerVersion")?;
-    let zip = code::zip_of(&wish.content, "layer")?;
-    code::check_storage(lambda, &key.account, &key.region, None, zip.len() as u64).await?;
+    let given = source::take(lambda, caller, &wish.content, "layer").await?;
+    code::check_storage(lambda, &key.account, &key.region, None, given.len()).await?;
     // Held until the version refers to it.
-    let held = code::store(lambda, zip).await?;
+    let held = code::store(lambda, given).await?;
     let record = LayerVersionRecord {
         v: FORM,
         created_ms: lambda.clock.now_ms(),

@@ -27,6 +27,7 @@ pub(crate) mod runtime;
 pub(crate) mod runtime_management;
 pub(crate) mod settings;
 pub(crate) mod snap_start;
+pub(crate) mod source;
 pub(crate) mod tags;
 pub(crate) mod update;
 pub(crate) mod update_function_code;

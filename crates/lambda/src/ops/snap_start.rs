@@ -26,6 +26,13 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
             config.runtime
         )));
     }
+    if config.packages().any(|package| package.folder.is_some()) {
+        return Err(Error::InvalidParameter(
+            "SnapStart is not supported for functions that run a folder (S3Bucket hot-reload), which may change at any \
+             time."
+                .to_owned(),
+        ));
+    }
     if config.storage_mib > STORAGE_MAX_MIB {
         // AWS documents the refusal; its words are not recorded.
         return Err(Error::InvalidParameter(format!(

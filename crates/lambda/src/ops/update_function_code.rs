@@ -8,7 +8,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
-use crate::ops::{availability, code, code_signing, function_layers, publish, update};
+use crate::ops::{availability, code, code_signing, function_layers, publish, snap_start, source, update};
 use crate::record::{Config, FunctionRecord, Package, Status};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
@@ -51,20 +51,21 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
         Some(wanted) => availability::check_architecture(Some(wanted), lambda.host_architecture)?,
         None => entry.record.latest.config.architecture,
     };
-    let zip = code::zip_of(&wish.code, "function")?;
+    source::check(&wish.code, "function")?;
     update::check(&entry, wish.revision_id.as_deref())?;
+    let given = source::take(lambda, caller, &wish.code, "function").await?;
     let key = &target.key;
     code_signing::check(lambda, caller, key.name.as_str(), entry.record.code_signing.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };
     let replaced = entry.record.latest.config.package.size_bytes;
-    code::check_storage(lambda, &key.account, &key.region, Some(replaced), zip.len() as u64 * copies).await?;
+    code::check_storage(lambda, &key.account, &key.region, Some(replaced), given.len() * copies).await?;
     if wish.dry_run {
-        let package = code::inspect(zip).await?;
+        let package = code::inspect(given).await?;
         let mut record = entry.record.clone();
         record.latest.config = with_code(&record.latest.config, package, architecture)?;
         return Ok(Updated::WouldBe(entry, Box::new(record)));
     }
-    let held = code::store(lambda, zip).await?;
+    let held = code::store(lambda, given).await?;
     let edit = |entry: &Entry| {
         update::check(entry, wish.revision_id.as_deref())?;
         let config = with_code(&entry.record.latest.config, held.package.clone(), architecture)?;
@@ -91,5 +92,6 @@ fn with_code(before: &Config, package: Package, architecture: Architecture) -> R
         ..before.clone()
     };
     function_layers::check_sizes(&config)?;
+    snap_start::check(&config)?;
     Ok(config)
 }

@@ -41,12 +41,10 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         let case = put("update", "/f/configuration", members.clone(), message.clone());
         check(&world, vec![create("create", members, message), case]).await;
     }
-    let s3 = json!({"S3Bucket": "bucket", "S3Key": "k"});
     let host = "this host runs x86_64 and cannot run arm64";
     check(
         &world,
         vec![
-            create("S3", json!({"Code": s3}), unavailable("S3Bucket", "give the package as ZipFile")),
             create("publish to", json!({"PublishTo": "LATEST_PUBLISHED"}), unavailable("PublishTo", "leave it out")),
             create(
                 "an image",
@@ -64,7 +62,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
                 json!({"Code": {"ZipFile": zipped("x"), "SourceKMSKeyArn": key}}),
                 unavailable("SourceKMSKeyArn", "leave it out"),
             ),
-            put("S3", "/f/code", s3, unavailable("S3Bucket", "give the package as ZipFile")),
             put(
                 "publish to",
                 "/f/code",

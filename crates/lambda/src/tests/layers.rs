@@ -423,13 +423,6 @@ async fn what_the_service_refuses() {
                 source(json!({})),
                 (400, INVALID, "Please provide a source for layer code.".to_owned()),
             ),
-            call(
-                "S3",
-                "POST",
-                "/l/versions",
-                source(json!({"S3Bucket": "b", "S3Key": "k"})),
-                (400, INVALID, "S3Bucket is not available in Hearth yet: give the package as ZipFile".to_owned()),
-            ),
             call("no zip", "POST", "/l/versions", source(json!({"ZipFile": "aGVsbG8="})), (400, INVALID, bad_zip)),
             call(
                 "a function's member",
@@ -697,8 +690,8 @@ async fn code_and_layers_have_a_size_together() {
     fn sizes(code: u64, layers: &[u64], expected: Option<&str>) {
         let package = |bytes| Package {
             sha256_hex: "ab".repeat(32),
-            size_bytes: 1,
             unzipped_bytes: bytes,
+            ..Package::default()
         };
         let mut config = crate::record::tests::sample().latest.config;
         config.package = package(code);

@@ -5,6 +5,7 @@ mod aliases;
 mod availability;
 mod case;
 mod code_signing;
+mod code_sources;
 mod concurrency;
 mod constraints;
 mod faults;
@@ -54,16 +55,26 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other options.
+    pub(super) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let clock = Clock::fixed(1_700_000_000_120);
         let store = Memory::new(clock.clone());
-        Self::over(clock, store.clone(), Arc::new(store.clone()), Arc::new(store), tempdir()).await
+        Self::built(clock, store.clone(), Arc::new(store.clone()), Arc::new(store), tempdir(), change).await
     }
 
     /// Another control plane on the same store and disk: what is there after a restart.
     pub(super) async fn restarted(&self) -> Self {
+        self.restarted_with(|_| {}).await
+    }
+
+    /// The same with other options.
+    pub(super) async fn restarted_with(&self, change: impl FnOnce(&mut Options)) -> Self {
         let store = self.store.clone();
         let dir = Arc::clone(&self.dir);
-        Self::over(self.clock.clone(), store.clone(), Arc::new(store.clone()), Arc::new(store), dir).await
+        Self::built(self.clock.clone(), store.clone(), Arc::new(store.clone()), Arc::new(store), dir, change).await
     }
 
     pub(super) async fn over(
@@ -73,7 +84,18 @@ impl World {
         blobs: Arc<dyn Blobs>,
         dir: Arc<tempfile::TempDir>,
     ) -> Self {
-        let lambda = Lambda::open(Options {
+        Self::built(clock, store, documents, blobs, dir, |_| {}).await
+    }
+
+    async fn built(
+        clock: Clock,
+        store: Memory,
+        documents: Arc<dyn Documents>,
+        blobs: Arc<dyn Blobs>,
+        dir: Arc<tempfile::TempDir>,
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
+        let mut options = Options {
             clock: clock.clone(),
             random: Random::seeded(7),
             tasks: Tasks::new(),
@@ -87,9 +109,11 @@ impl World {
             runtime_check: None,
             runtime_versions: crate::RuntimeVersions::default(),
             roles: None,
-        })
-        .await
-        .unwrap();
+            objects: None,
+            hot_reload: crate::HotReload::default(),
+        };
+        change(&mut options);
+        let lambda = Lambda::open(options).await.unwrap();
         Self {
             router: Router::new(lambda.routes()).unwrap(),
             lambda,

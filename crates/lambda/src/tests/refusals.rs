@@ -155,7 +155,7 @@ async fn creations_that_the_service_refuses() {
         create("no code in Code", json!({"Code": {}}), "Please provide a source for function code."),
         create(
             "two sources",
-            json!({"Code": {"ZipFile": zipped("x"), "S3Bucket": "b"}}),
+            json!({"Code": {"ZipFile": zipped("x"), "S3Bucket": "bucket"}}),
             "Please do not provide other FunctionCode parameters when providing a ZipFile.",
         ),
         create("a reserved key", json!({"Environment": {"Variables": {"AWS_REGION": "x"}}}), reserved("AWS_REGION")),

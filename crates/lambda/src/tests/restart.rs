@@ -181,7 +181,7 @@ async fn an_upload_in_flight_is_not_collected() {
     let world = World::new().await;
     let mut seen = HashMap::new();
     let zip = Bytes::from(package("in flight"));
-    let held = crate::ops::code::store(&world.lambda, zip).await.unwrap();
+    let held = crate::ops::code::store(&world.lambda, crate::ops::source::Given::Zip(zip)).await.unwrap();
     collect(&world.lambda, &mut seen).await.unwrap();
     world.clock.advance_ms(60 * 60 * 1_000);
     // The collector waits for the upload; what it finds then is a function that refers to it.

@@ -172,6 +172,9 @@ settings! {
     runtimes_aliases: BTreeMap<String, String>, "runtimes.aliases", Some("HEARTH_RUNTIMES_ALIASES"), None,
         default |_: &Host| BTreeMap::new(), said "none",
         "Runtimes that stand in for absent ones, e.g. `\"python3.14\" = \"python3.13\"`.";
+    hot_reload_folders: Vec<PathBuf>, "hot_reload.folders", Some("HEARTH_HOT_RELOAD_FOLDERS"), Some("--hot-reload"),
+        default |_: &Host| Vec::new(), said "none",
+        "Folders that functions may run as they stand, with all below them, by `S3Bucket=hot-reload`; none: refused.";
     logs_max_mib: Count<1, 1_000_000>, "logs.max_mib", Some("HEARTH_LOGS_MAX_MIB"), None,
         default |_: &Host| Count(1_024), said "1024",
         "Size to which the store of function logs may grow; the oldest events go first.";

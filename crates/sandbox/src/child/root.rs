@@ -123,12 +123,22 @@ fn fill_dev(dev: &Path) -> Result<(), SetupError> {
 
 /// A detached copy of a mounted tree with restrictions.
 fn take_tree(source: &Path, target: &Path, attributes: u64) -> Result<OwnedFd, SetupError> {
-    let tree = open_tree(
-        CWD,
-        source,
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE,
-    )
-    .step(|errno| SetupError::BindSource {
+    take_tree_at(CWD, source, (source, target), attributes)
+}
+
+/// [`take_tree`] of a path that begins at a folder; without a path, of what is open there. `names` are what errors tell:
+/// source and target.
+fn take_tree_at(
+    at: BorrowedFd<'_>,
+    path: &Path,
+    (source, target): (&Path, &Path),
+    attributes: u64,
+) -> Result<OwnedFd, SetupError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(at, path, flags).step(|errno| SetupError::BindSource {
         source_path: source.to_owned(),
         target: target.to_owned(),
         errno,
@@ -217,7 +227,17 @@ pub(super) fn take_bind(bind: &Bind) -> Result<OwnedFd, SetupError> {
     if bind.read_only {
         attributes |= libc::MOUNT_ATTR_RDONLY;
     }
-    take_tree(&bind.source, &bind.target, attributes)
+    if !bind.plain_source {
+        return take_tree(&bind.source, &bind.target, attributes);
+    }
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let source = openat2(CWD, &bind.source, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    let source = source.step(|errno| SetupError::BindSource {
+        source_path: bind.source.clone(),
+        target: bind.target.clone(),
+        errno,
+    })?;
+    take_tree_at(source.as_fd(), Path::new(""), (&bind.source, &bind.target), attributes)
 }
 
 fn bind_failed(bind: &Bind) -> impl Fn(crate::error::Errno) -> SetupError + '_ {

@@ -192,7 +192,11 @@ fn refusal(error: InvokeError) -> ApiError {
     };
     match error {
         InvokeError::NotFound { arn } => Error::FunctionNotFound { arn }.into(),
-        InvokeError::NotReady { state, .. } => Error::NotActive { state }.into(),
+        // The service says no more than the state; what can be done about it is not left out here.
+        InvokeError::NotReady { state, reason: Some(reason) } => {
+            Error::Conflict(format!("{} {reason}", Error::not_active(state))).into()
+        }
+        InvokeError::NotReady { state, reason: None } => Error::NotActive { state }.into(),
         InvokeError::Throttled(reason) => {
             let reason = match reason {
                 ThrottleReason::Account => "ConcurrentInvocationLimitExceeded",
