@@ -1,7 +1,5 @@
 """What comes of output and log records."""
 
-import json
-
 from suite.cases import case
 from suite.language import LEVELS
 from suite.subject import json_lines, pattern
@@ -47,21 +45,28 @@ def each_level(subject, function):
 @case("a text record of level {kind}", kinds={level: level for level in LEVELS})
 def test_text_record(subject, kind):
     invocation, messages = subject.cached("text", lambda: each_level(subject, subject.main))[kind]
-    expected = pattern(subject.language.text_record, level=subject.language.levels[kind][0] or "", id=invocation.request_id, message=f"of level {kind} ä")
+    expected = pattern(subject.language.text_record, level=subject.language.levels[kind][0], id=invocation.request_id, message=f"of level {kind} ä")
     assert len(messages) == 1 and expected.fullmatch(messages[0]), (expected.pattern, messages)
 
 
 @case("a JSON record of level {kind}", kinds={level: level for level in LEVELS})
 def test_json_record(subject, kind):
     invocation, messages = subject.cached("json", lambda: each_level(subject, subject.json))[kind]
-    assert len(messages) == 1, messages
-    check_record(subject.language.json_record, json.loads(messages[0]), invocation, subject.language.levels[kind][1] or "", f"of level {kind} ä")
+    told = {"level": subject.language.levels[kind][1], "id": invocation.request_id, "message": f"of level {kind} ä"}
+    check_one_record(subject.language.json_record, messages, told)
 
 
-def check_record(expected, record, invocation, level, message):
-    for name, template in expected.items():
-        wanted = pattern(template, level=level, id=invocation.request_id, message=message)
-        assert wanted.fullmatch(str(record.get(name))), (name, wanted.pattern, record)
+def check_one_record(expected, messages, told):
+    """One of the log events is the record that the declaration describes; some loggers have records of the client's too."""
+    wanted = {name: pattern(template, **told) for name, template in expected.items()}
+    found = [r for r in json_lines(messages) if all(p.fullmatch(str(member(r, name))) for name, p in wanted.items())]
+    assert len(found) == 1, ({name: p.pattern for name, p in wanted.items()}, messages)
+
+
+def member(record, path):
+    for name in path.split("."):
+        record = record.get(name) if isinstance(record, dict) else None
+    return record
 
 
 @case("records below `ApplicationLogLevel` are left out")
@@ -70,7 +75,7 @@ def test_log_level(subject):
     function = subject.deploy(LoggingConfig=logging)
     for level, is_there in (("info", False), ("warn", True)):
         invocation = function.invoke({"case": "log", "level": level, "message": "seen?"})
-        assert bool(subject.logged(function, invocation)) == is_there, level
+        assert any("seen?" in m for m in subject.logged(function, invocation)) == is_there, level
 
 
 @case("a record of several lines is one log event")
@@ -92,9 +97,8 @@ def test_error_in_the_log(subject):
 @case("an error of the handler in the JSON log")
 def test_error_in_the_json_log(subject):
     invocation = subject.json.invoke({"case": "fail", "kind": "own", "message": "what happened"})
-    records = json_lines(subject.logged(subject.json, invocation))
-    assert len(records) == 1, records
-    check_record(subject.language.error_json, records[0], invocation, "ERROR", "what happened")
+    messages = subject.logged(subject.json, invocation)
+    check_one_record(subject.language.error_json, messages, {"id": invocation.request_id, "message": "what happened"})
 
 
 @case("the log's tail comes with the answer")

@@ -1,10 +1,8 @@
 """An extension written with the official crate `lambda-extension` (extension-rust/), built here and deployed unchanged."""
 
-import os
-import subprocess
-
 import pytest
 from harness.packages import program
+from harness.rust import build
 from harness.server import ROOT
 from harness.waiting import eventually
 from test_layers import layers  # noqa: F401 - a fixture
@@ -15,14 +13,7 @@ HANDLER = "def handler(event, context):\n    print('printed', event)\n    return
 
 @pytest.fixture(scope="module")
 def extension():
-    """Built once; later runs find it built."""
-    target = os.environ.get("HEARTH_E2E_EXTENSION_TARGET", ROOT / "target" / "e2e-extension-rust")
-    subprocess.run(
-        ["cargo", "build", "--quiet", "--locked"], cwd=CRATE, check=True,
-        env={**os.environ, "CARGO_TARGET_DIR": str(target)},
-    )
-    with open(os.path.join(target, "debug", "hearth-e2e-extension-rust"), "rb") as file:
-        return program(file.read())
+    return program(build(CRATE, "hearth-e2e-extension-rust").read_bytes())
 
 
 @pytest.mark.parametrize("mode, start, end, report", [

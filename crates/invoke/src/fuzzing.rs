@@ -76,6 +76,7 @@ fn delivery() -> Delivery {
         trace_header: String::new(),
         client_context: None,
         cognito_identity: None,
+        as_stream: false,
         event: Bytes::from_static(b"{}"),
     }
 }

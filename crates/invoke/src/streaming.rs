@@ -38,6 +38,11 @@ impl Reply {
         }
     }
 
+    /// Whether it is taken piece by piece.
+    pub(crate) fn is_streamed(&self) -> bool {
+        matches!(self, Self::Streamed(_))
+    }
+
     /// The function began to stream. Tells so a caller who wants it piece by piece.
     pub(crate) fn begin(&mut self, version: Version, trace_header: &str, content_type: String) -> Outlet {
         let (ended, end) = oneshot::channel();

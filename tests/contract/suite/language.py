@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Mapping
 
-STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+NO_LEVEL = (None, None)
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 # What the function may be told to fail of, and how a failed init comes about.
 ERRORS = {
@@ -76,6 +77,8 @@ class Language:
 
     memory_limit: Callable = str
     """What the context makes of the memory limit: `str` or `int`."""
+    no_client_members: tuple[str, ...] = ()
+    """Members of the client context that the language's type lacks: `env`, `client.app_title`."""
     nothing: bytes = b"null"
     """The answer of a handler that returns nothing."""
     ends_of_refused_answer: bool = False
@@ -97,11 +100,14 @@ class Language:
     out_of_memory: Error = Error("Runtime.OutOfMemory", "RequestId: {id} Error: Runtime exited with error: signal: killed", dies=True)
 
     levels: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    """By the names of LEVELS: the level's name in a text record and in a JSON one; absent levels the language lacks."""
+    """By the names of LEVELS: the level's name in a text record and in a JSON one, None where that format lacks it; absent
+    levels the language lacks."""
+    json_threshold: str = "TRACE"
+    """`ApplicationLogLevel` of the function that logs in JSON: the lowest that the language's logger understands."""
     text_record: str = "{message}"
     """A log record in the text format, a pattern; `{level}`, `{stamp}`, `{id}` and `{message}` are filled in."""
     json_record: Mapping[str, str] | None = None
-    """Members of a log record in the JSON format: patterns as above. None where the language logs text in any case."""
+    """Members of a log record in the JSON format (`outer.inner`): patterns as above. None where the language logs text in any case."""
     error_record: str | None = None
     """The log event of an error of the handler in the text format, a pattern; None where the client logs nothing."""
     error_json: Mapping[str, str] | None = None
@@ -127,8 +133,8 @@ class Language:
         """Why a case is not run; None if it is."""
         name = f"{case}-{kind}" if kind else case
         reason = self.absent.get(name, self.absent.get(case))
-        if reason is None and case in ("text_record", "json_record") and kind not in self.levels:
-            return "the language has no such level"
+        if reason is None and case in ("text_record", "json_record") and self.levels.get(kind, NO_LEVEL)[case == "json_record"] is None:
+            return "the language's logger has no such level"
         if reason is None and case.startswith("stream_") and self.stream is None:
             return "the language cannot stream"
         if reason is None and case == "wrapper" and not self.managed:

@@ -14,7 +14,7 @@ from .language import STAMP
 WRAPPER = program('#!/bin/sh\nexport CONTRACT_WRAPPED=yes\nexec "$@"\n')
 LAYER = {"contract.txt": "from the layer", "contract-wrapper": WRAPPER}
 VARIABLES = {"OWN": "wert ä😀", "TZ": "Europe/Berlin"}
-JSON = {"LogFormat": "JSON", "ApplicationLogLevel": "TRACE", "SystemLogLevel": "INFO"}
+JSON = {"LogFormat": "JSON", "SystemLogLevel": "INFO"}
 
 
 class Subject:
@@ -49,7 +49,7 @@ class Subject:
     @property
     def json(self):
         """The same with logs in JSON, of every level."""
-        return self._shared("json", lambda: self.deploy(LoggingConfig=JSON))
+        return self._shared("json", lambda: self.deploy(LoggingConfig={**JSON, "ApplicationLogLevel": self.language.json_threshold}))
 
     @property
     def mortal(self):
@@ -170,7 +170,7 @@ def check_document(language, expected, found, fill):
     if "requestId" in keys:
         assert found["requestId"] in (fill["id"], ""), found
     if getattr(expected, "trace", ()):
-        trace = "\n".join(found[language.trace_key])
+        trace = "\n".join(map(str, found[language.trace_key]))
         for part in expected.trace:
             assert part in trace, found
     if getattr(expected, "cause", None):

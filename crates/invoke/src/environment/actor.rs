@@ -153,6 +153,8 @@ impl Environment {
             match self.event(limit, false).await {
                 Event::Said(Said::Ready) => {
                     self.ready = true;
+                    // What it printed before is logged before the first invocation's START.
+                    self.drain_output();
                     self.attend(limit).await?;
                     self.limit_cpu(true);
                     return Ok(());

@@ -167,6 +167,7 @@ impl Environment {
             trace_header: job.trace_header.clone(),
             client_context: invocation.client_context.clone(),
             cognito_identity: invocation.cognito_identity.clone(),
+            as_stream: job.reply.is_streamed(),
             event: invocation.payload.clone(),
         }
     }

@@ -1,5 +1,8 @@
 //! The API's answers, byte for byte as AWS's daemon gives them.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
@@ -16,7 +19,6 @@ pub(super) fn event(delivery: &Delivery) -> Answer {
     let mut answer = json(StatusCode::OK, delivery.event.clone());
     let headers = answer.headers_mut();
     let mut put = |name: &'static str, value: &str| {
-        // Client contexts are UTF-8; a header takes their bytes as they are.
         if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_bytes(value.as_bytes())) {
             headers.insert(name, value);
         }
@@ -25,9 +27,27 @@ pub(super) fn event(delivery: &Delivery) -> Answer {
     put("lambda-runtime-deadline-ms", &delivery.deadline_ms.to_string());
     put("lambda-runtime-invoked-function-arn", &delivery.invoked_arn);
     put("lambda-runtime-trace-id", &delivery.trace_header);
-    put("lambda-runtime-client-context", delivery.client_context.as_deref().unwrap_or_default());
+    put("lambda-runtime-client-context", &in_ascii(delivery.client_context.as_deref().unwrap_or_default()));
     put("lambda-runtime-cognito-identity", delivery.cognito_identity.as_deref().unwrap_or_default());
     answer
+}
+
+/// A JSON document with escapes for all that is not ASCII. Clients differ in what they take other bytes of a header for:
+/// UTF-8, Latin-1, or (that of Rust) a reason to give up.
+fn in_ascii(json: &str) -> Cow<'_, str> {
+    if json.is_ascii() {
+        return json.into();
+    }
+    let mut escaped = String::with_capacity(json.len() * 2);
+    for c in json.chars() {
+        if c.is_ascii() {
+            escaped.push(c);
+        } else {
+            // Infallible: a String takes all that is written.
+            let _ = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(escaped, "\\u{unit:04x}"));
+        }
+    }
+    escaped.into()
 }
 
 /// `restore/next`.
@@ -88,4 +108,20 @@ pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(json: &str, expected: &str) {
+        assert_eq!(in_ascii(json), expected);
+    }
+
+    #[test]
+    fn a_header_takes_json_in_ascii() {
+        check(r#"{"a":"b\u00e4"}"#, r#"{"a":"b\u00e4"}"#);
+        check(r#"{"ä":"😀","b":"\n"}"#, r#"{"\u00e4":"\ud83d\ude00","b":"\n"}"#);
+    }
 }

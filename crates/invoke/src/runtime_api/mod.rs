@@ -34,6 +34,8 @@ pub(crate) struct Delivery {
     pub(crate) trace_header: String,
     pub(crate) client_context: Option<String>,
     pub(crate) cognito_identity: Option<String>,
+    /// The caller takes the answer piece by piece.
+    pub(crate) as_stream: bool,
     pub(crate) event: Bytes,
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::answers::{self, Answer};
 use super::state::{Phase, Shared, Turn};
@@ -41,8 +41,11 @@ async fn response(shared: &Shared, id: &str, request: Request<Incoming>) -> Answ
         Err(refusal) => return answers::refused(refusal),
     };
     match header(request.headers(), "lambda-runtime-function-response-mode").as_deref() {
-        None => whole_response(shared, turn, id, request).await,
-        Some("streaming") => streamed::response(shared, turn, id, request).await,
+        // A client that never says so (Go's) streams if its caller does: the length is not known ahead.
+        None if request.body().size_hint().exact().is_some() || !shared.wants_stream(id) => {
+            whole_response(shared, turn, id, request).await
+        }
+        None | Some("streaming") => streamed::response(shared, turn, id, request).await,
         Some(_) => {
             let body = platform_document(id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode");
             finish(shared, turn, id, "Runtime.InvalidResponseModeHeader".into(), body).await;

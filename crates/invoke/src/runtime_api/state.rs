@@ -221,6 +221,12 @@ impl Shared {
         }
     }
 
+    /// Whether the caller of the current invocation takes the answer piece by piece.
+    pub(super) fn wants_stream(&self, request_id: &str) -> bool {
+        let inner = self.inner.lock();
+        inner.current.as_ref().is_some_and(|current| current.request_id == request_id && current.as_stream)
+    }
+
     /// The answer is in (or broken off: the invocation is over all the same).
     pub(super) fn end_answer(&self, turn: Turn) {
         let mut inner = self.inner.lock();
@@ -293,6 +299,7 @@ mod tests {
             trace_header: String::new(),
             client_context: None,
             cognito_identity: None,
+            as_stream: false,
             event: Bytes::new(),
         }
     }
