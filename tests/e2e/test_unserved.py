@@ -14,6 +14,8 @@ LAMBDA = {
     "PutFunctionCodeSigningConfig", "UpdateCodeSigningConfig", "GetRuntimeManagementConfig",
     "PutRuntimeManagementConfig", "DeleteCapacityProvider", "GetCapacityProvider", "ListCapacityProviders",
     "ListFunctionVersionsByCapacityProvider", "UpdateCapacityProvider",
+    "CreateEventSourceMapping", "DeleteEventSourceMapping", "GetEventSourceMapping", "ListEventSourceMappings",
+    "UpdateEventSourceMapping",
     "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
     "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
     "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetPolicy", "GetProvisionedConcurrencyConfig", "Invoke",

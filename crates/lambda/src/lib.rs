@@ -19,6 +19,7 @@ mod layer;
 mod layer_target;
 mod layers;
 mod live;
+mod mapping;
 mod ops;
 mod options;
 mod packages;
@@ -34,7 +35,9 @@ mod tasks;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, CatalogObserver, FunctionCatalog, FunctionRoles, Invoke, Objects, Preparation};
+use hearth_model::{
+    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, Invoke, Objects, Preparation,
+};
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
 use hearth_wire::server::LocalRoute;
@@ -49,6 +52,7 @@ use crate::db::Db;
 use crate::functions::Functions;
 use crate::layers::Layers;
 use crate::live::LiveFolders;
+use crate::mapping::MappingRecord;
 use crate::package::{CodeCache, PackageError};
 use crate::packages::Packages;
 use crate::preparation::Joint;
@@ -83,6 +87,8 @@ pub struct Lambda {
     code_signing: Resources<CodeSigningRecord>,
     live: Arc<LiveFolders>,
     objects: Option<Arc<dyn Objects>>,
+    mappings: Resources<MappingRecord>,
+    event_sources: Option<Arc<dyn EventSources>>,
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
@@ -123,6 +129,8 @@ impl Lambda {
             functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions),
             layers: Layers::new(db.clone()),
             code_signing: Resources::new(db.clone()),
+            mappings: Resources::new(db.clone()),
+            event_sources: options.event_sources,
             db,
             live: Arc::new(LiveFolders::new(options.hot_reload)),
             objects: options.objects,

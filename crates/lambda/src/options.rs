@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, FunctionRoles, Objects, Region, arn};
+use hearth_model::{Architecture, EventSources, FunctionRoles, Objects, Region, arn};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
 
@@ -64,6 +64,8 @@ pub struct Options {
     pub download_secret: [u8; 32],
     pub runtime_check: Option<RuntimeCheck>,
     pub runtime_versions: RuntimeVersions,
+    /// Says which queues and streams mappings can read; `None` takes them all.
+    pub event_sources: Option<Arc<dyn EventSources>>,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
     /// Gives packages out of buckets; without it there is no bucket.

@@ -99,6 +99,24 @@ pattern! {
     SERVICE_ARN = r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
 }
 pattern! {
+    /// Where records of a mapping go that were given up.
+    DESTINATION = r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
+}
+pattern! {
+    TOPIC = r"[^.]([a-zA-Z0-9\-_.]+)"
+}
+pattern! {
+    /// A secret, a subnet, a consumer group ...
+    URI = r"[a-zA-Z0-9-\/*:_+=.@-]*"
+}
+pattern! {
+    /// `host:port`.
+    BROKER = r"(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9]):[0-9]{1,5}"
+}
+pattern! {
+    POLLER_GROUP = r"[a-zA-Z0-9-_]*"
+}
+pattern! {
     CODE_SIGNING_CONFIG = r"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}"
 }
 pattern! {
@@ -180,6 +198,11 @@ mod tests {
             &SOURCE_ACCOUNT,
             &EVENT_SOURCE_TOKEN,
             &SERVICE_ARN,
+            &DESTINATION,
+            &TOPIC,
+            &URI,
+            &BROKER,
+            &POLLER_GROUP,
             &CODE_SIGNING_CONFIG,
             &RUNTIME_VERSION_ARN,
             &CAPACITY_PROVIDER,

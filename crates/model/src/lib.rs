@@ -8,6 +8,7 @@ pub mod account;
 pub mod arn;
 pub mod catalog;
 pub mod credentials;
+pub mod event_source;
 pub mod function;
 pub mod invocation;
 pub mod logs;
@@ -22,6 +23,7 @@ use std::pin::Pin;
 pub use account::{AccountId, Region};
 pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
 pub use credentials::{AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, RoleCredentials, RoleRefusal};
+pub use event_source::{EventSources, SourceLookup};
 pub use function::{
     Architecture, CodeDir, FunctionSpec, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS,
     Version,

@@ -78,6 +78,8 @@ pub async fn assemble(
         download_secret: random.bytes(),
         runtime_check: Some(runtime_check(&runtimes)),
         runtime_versions: runtime_versions(&runtimes),
+        // No service here has queues or streams yet.
+        event_sources: None,
         roles: Some(iam.clone()),
         // There is no bucket service yet, and so no bucket.
         objects: None,

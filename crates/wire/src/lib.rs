@@ -7,6 +7,7 @@
 
 pub mod aws_json;
 pub mod error;
+pub mod event_pattern;
 pub mod event_stream;
 pub mod json;
 pub mod protocol;
@@ -21,6 +22,7 @@ pub mod sigv4;
 pub mod validation;
 
 pub use error::{ApiError, Fault, MessageKey};
+pub use event_pattern::EventPattern;
 pub use protocol::Protocol;
 pub use request::{Caller, Request, Service};
 pub use response::{BodyStream, Response};

@@ -13,6 +13,7 @@ mod functions;
 mod invoke;
 mod layer_policy;
 mod layers;
+mod mappings;
 mod paging;
 mod permissions;
 mod runtime_management;
@@ -92,6 +93,7 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     routes.extend(code_signing::routes(lambda));
     routes.extend(runtime_management::routes(lambda));
     routes.extend(capacity_providers::routes(lambda));
+    routes.extend(mappings::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }

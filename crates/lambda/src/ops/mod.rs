@@ -16,6 +16,7 @@ pub(crate) mod layer_policy;
 pub(crate) mod layers;
 pub(crate) mod list_functions;
 pub(crate) mod logging;
+pub(crate) mod mappings;
 pub(crate) mod marker;
 pub(crate) mod page;
 pub(crate) mod permissions;

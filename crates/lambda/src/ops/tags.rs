@@ -53,6 +53,7 @@ enum Resource {
     /// With the answer when it is not there.
     Function(FunctionKey),
     CodeSigning(ResourceKey),
+    Mapping(ResourceKey),
 }
 
 impl Resource {
@@ -62,6 +63,7 @@ impl Resource {
         match kind(arn) {
             "function" => {}
             "code-signing-config" => return own(caller, arn).map(Self::CodeSigning),
+            "event-source-mapping" => return own(caller, arn).map(Self::Mapping),
             _ => return Err(absent(arn)),
         }
         let target = target::resolve(caller, Use::Read, arn, None, action)?;
@@ -99,6 +101,7 @@ pub(crate) async fn list(lambda: &Lambda, caller: &Caller, arn: &str) -> Result<
     let tags = match Resource::of(caller, arn, "ListTags")? {
         Resource::Function(key) => lambda.functions.get(&key).map(|entry| entry.record.tags.clone()),
         Resource::CodeSigning(key) => lambda.code_signing.get(&key).await?.map(|record| record.tags),
+        Resource::Mapping(key) => lambda.mappings.get(&key).await?.map(|record| record.tags),
     };
     tags.ok_or_else(|| absent(arn))
 }
@@ -142,6 +145,7 @@ async fn change(
     match resource {
         Resource::Function(key) => change_function(lambda, &key, arn, edit).await,
         Resource::CodeSigning(key) => change_resource(&lambda.code_signing, &key, arn, edit).await,
+        Resource::Mapping(key) => change_resource(&lambda.mappings, &key, arn, edit).await,
     }
 }
 

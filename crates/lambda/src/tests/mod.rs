@@ -12,6 +12,7 @@ mod faults;
 mod invoke;
 mod layers;
 mod lifecycle;
+mod mappings;
 mod permissions;
 mod refusals;
 mod restart;
@@ -108,6 +109,7 @@ impl World {
             download_secret: [3; 32],
             runtime_check: None,
             runtime_versions: crate::RuntimeVersions::default(),
+            event_sources: None,
             roles: None,
             objects: None,
             hot_reload: crate::HotReload::default(),
