@@ -2,11 +2,13 @@
 
 import base64
 import gzip
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from harness.functions import PYTHON, node_runtime
@@ -21,9 +23,11 @@ def example(server, caller, tmp_path):
         folder = tmp_path / name
         shutil.copytree(ROOT / "examples" / name, folder, ignore=shutil.ignore_patterns(".hearth", "node_modules"))
         environment = {**os.environ, **server.environment(), "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": caller.account, "AWS_SECRET_ACCESS_KEY": "test"}
+        # What is compiled once is not compiled again.
+        environment["CARGO_TARGET_DIR"] = str(ROOT / ".cache/examples")
 
         def run(*command):
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
             return done.stdout
 
@@ -63,6 +67,14 @@ def test_json_api(example):
     assert written["statusCode"] == 201 and json.loads(written["body"])["id"] == 1, written
     listed = call({"rawPath": "/notes", "requestContext": {"http": {"method": "GET"}}})
     assert [note["text"] for note in json.loads(listed["body"])["notes"]] == ["a first note"]
+
+
+def test_report(example):
+    call = example("report-rust", None)
+    made = call()
+    assert (made["name"], made["rows"]) == ("Sales.xlsx", 3), made
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(made["workbook"]))) as workbook:
+        assert b"SUM(B2:B4)" in workbook.read("xl/worksheets/sheet1.xml")
 
 
 def test_thumbnailers_own_tests(tmp_path):
