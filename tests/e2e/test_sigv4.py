@@ -101,6 +101,40 @@ def test_raw_signed_requests_work(known, echo):
     assert reply.status == 200 and [f["FunctionName"] for f in reply.json["Functions"]] == [echo.name], reply
 
 
+def test_function_urls_verify_as_well(known, echo):
+    client = known.awslambda
+    told = client.create_function_url_config(FunctionName=echo.name, AuthType="AWS_IAM")["FunctionUrl"]
+    host = told.removeprefix("http://").rstrip("/")
+
+    def ask(path="/a%2Fb?c=d&c=e", body=b"x", key=KEY, secret=SECRET, service="lambda", sent_body=None, token=None, url=None):
+        url = url or f"http://{host}{path}"
+        headers = raw.signed_headers(url, "POST", body, {}, key, secret, service=service, token=token)
+        parts = urlsplit(url)
+        target = f"{parts.path}?{parts.query}"
+        return raw.send(known.server, "POST", target, sent_body or body, {"Host": parts.netloc, **headers})
+
+    iam = ask().json["requestContext"]["authorizer"]["iam"]
+    assert (iam["userArn"], iam["accessKey"], iam["accountId"]) == (f"arn:aws:iam::{ACCOUNT}:user/ada", KEY, ACCOUNT)
+    assert iam["userId"].startswith("AIDA") and iam["callerId"] == iam["userId"]
+    by_path = ask(url=f"{known.server.endpoint}/_hearth/url/{host.split('.')[0]}/a?b=c")
+    assert by_path.json["rawPath"] == "/a", by_path
+    refused(ask(secret="wrong"), "InvalidSignatureException")
+    refused(ask(sent_body=b"y"), "InvalidSignatureException")
+    refused(ask(service="execute-api"), "InvalidSignatureException")
+    refused(ask(key="AKIAUNKNOWN000000000"), "UnrecognizedClientException")
+    unsigned = raw.send(known.server, "POST", "/", b"x", {"Host": host})
+    refused(unsigned, "AccessDeniedException")
+    session = known.client("sts").get_session_token()["Credentials"]
+    reply = ask(key=session["AccessKeyId"], secret=session["SecretAccessKey"], token=session["SessionToken"])
+    assert reply.json["requestContext"]["authorizer"]["iam"]["userArn"] == f"arn:aws:iam::{ACCOUNT}:user/ada"
+    # Whoever does not have to sign needs the policy.
+    client.update_function_url_config(FunctionName=echo.name, AuthType="NONE")
+    refused(raw.send(known.server, "GET", "/", b"", {"Host": host}), "AccessDeniedException")
+    client.add_permission(FunctionName=echo.name, StatementId="s", Action="lambda:InvokeFunctionUrl", Principal="*",
+                          FunctionUrlAuthType="NONE")
+    assert raw.send(known.server, "GET", "/", b"", {"Host": host}).status == 200
+
+
 @pytest.mark.parametrize("name", ["a b", "ä/%", "x+y=z&c"])
 def test_odd_characters_in_the_path_are_signed_alike(known, name):
     path = f"{LIST}/{raw.quote(name)}/configuration?Qualifier={raw.quote('q q')}"

@@ -28,15 +28,18 @@ mod policy;
 mod preparation;
 mod record;
 mod resources;
+mod shards;
 mod snapshot;
 mod target;
 mod tasks;
+mod url;
 
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_model::{
-    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, Invoke, Objects, Preparation,
+    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, FunctionUrls, Invoke, Objects,
+    Preparation,
 };
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
@@ -80,6 +83,7 @@ pub struct Lambda {
     host_architecture: Architecture,
     download_secret: [u8; 32],
     runtime_check: Option<RuntimeCheck>,
+    url_base: Option<String>,
     roles: Option<Arc<dyn FunctionRoles>>,
     db: Db,
     functions: Functions,
@@ -125,6 +129,7 @@ impl Lambda {
             host_architecture: options.host_architecture,
             download_secret: options.download_secret,
             runtime_check: options.runtime_check,
+            url_base: options.url_base,
             roles: options.roles,
             functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions),
             layers: Layers::new(db.clone()),
@@ -165,6 +170,12 @@ impl Lambda {
     #[must_use]
     pub fn catalog(&self) -> Arc<dyn FunctionCatalog> {
         Arc::clone(&self.functions.snapshot) as Arc<dyn FunctionCatalog>
+    }
+
+    /// The front door's view of function URLs.
+    #[must_use]
+    pub fn urls(&self) -> Arc<dyn FunctionUrls> {
+        Arc::clone(&self.functions.snapshot) as Arc<dyn FunctionUrls>
     }
 
     /// Tells `observer` of every change from now on.

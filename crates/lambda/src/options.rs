@@ -66,6 +66,9 @@ pub struct Options {
     pub runtime_versions: RuntimeVersions,
     /// Says which queues and streams mappings can read; `None` takes them all.
     pub event_sources: Option<Arc<dyn EventSources>>,
+    /// Scheme and host below which function URLs have their names, when it is not this machine: see
+    /// the setting `http.url_base`.
+    pub url_base: Option<String>,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
     /// Gives packages out of buckets; without it there is no bucket.

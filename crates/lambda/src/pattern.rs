@@ -63,8 +63,16 @@ pattern! {
 pattern! {
     ADDITIONAL_VERSION = r"[0-9]+"
 }
-/// Printed only: `regex_lite` does not look ahead.
+/// Whether a text is the name of an alias: what the two expressions below say, which look ahead, as
+/// `regex_lite` does not.
+pub(crate) fn is_alias_name(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.bytes().all(good) && !text.bytes().all(|byte| byte.is_ascii_digit())
+}
+/// Printed only.
 pub(crate) const ALIAS_NAME: &str = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)";
+/// Printed only.
+pub(crate) const URL_QUALIFIER: &str = r"((?!^\d+$)^[0-9a-zA-Z-_]+$)";
 pattern! {
     ROLE = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::live;
 use crate::package::layers_key;
 use crate::policy::Policy;
+use crate::url::UrlRecord;
 
 /// The form written today.
 pub(crate) const FORM: u32 = 1;
@@ -54,6 +55,9 @@ pub(crate) struct FunctionRecord {
     /// When a version's runtime is updated, by version; absent for [`RuntimeUpdate::Auto`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) runtime_updates: BTreeMap<String, RuntimeUpdate>,
+    /// Function URLs, by the same keys. That of an alias outlives it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) urls: BTreeMap<String, UrlRecord>,
     /// Published versions by number; each a document of its own.
     #[serde(skip)]
     pub(crate) versions: Arc<BTreeMap<u64, Arc<VersionRecord>>>,
@@ -449,14 +453,14 @@ impl Text for LogLevel {
     }
 }
 
-mod text {
+pub(crate) mod text {
     use super::{Deserialize, Deserializer, Serializer, Text};
 
-    pub(super) fn serialize<T: Text, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Text, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(value.text())
     }
 
-    pub(super) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    pub(crate) fn deserialize<'de, T: Text, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
         let text = String::deserialize(from)?;
         T::of(&text).ok_or_else(|| serde::de::Error::custom(format!("unknown value {text:?}")))
     }
@@ -521,6 +525,7 @@ pub(crate) mod tests {
             policies: BTreeMap::new(),
             code_signing: None,
             runtime_updates: BTreeMap::new(),
+            urls: BTreeMap::new(),
             versions: Arc::default(),
             aliases: Arc::default(),
             newer: serde_json::Map::new(),

@@ -1,13 +1,11 @@
 //! All functions, in memory: what the data plane and the reading operations see.
 //!
-//! Lookups take no lock: a shard is an immutable map behind an atomic pointer, replaced by a
-//! writer. Listings go through an ordered index under a lock that writers hold for the replacing
+//! Lookups take no lock (see `shards`). Listings go through an ordered index under a lock that writers hold for the replacing
 //! alone. Writers of one function are serialised by `functions`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use hearth_core::Random;
 use hearth_model::{
     AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, Logging, Lookup, MemoryMib,
@@ -19,9 +17,8 @@ use crate::RuntimeVersions;
 use crate::live::{GENERATION_BITS, LiveSpec};
 use crate::ops::runtime_management;
 use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
-
-/// A writer copies one shard: enough of them keep that cheap with many functions.
-const SHARDS: usize = 64;
+use crate::shards::Shards;
+use crate::url::Urls;
 
 /// A function as it stands now. Immutable.
 #[derive(Debug)]
@@ -266,13 +263,12 @@ impl ServedConfig {
     }
 }
 
-type Shard = HashMap<FunctionKey, Arc<Entry>>;
-
 /// The snapshot.
 pub(crate) struct Snapshot {
     /// Splits the traffic of weighted aliases.
     random: Random,
-    shards: Vec<ArcSwap<Shard>>,
+    shards: Shards<FunctionKey, Arc<Entry>>,
+    pub(crate) urls: Urls,
     ordered: RwLock<BTreeMap<FunctionKey, Arc<Entry>>>,
     runtimes: RuntimeVersions,
 }
@@ -282,13 +278,14 @@ impl Snapshot {
         Self {
             random,
             runtimes,
-            shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(),
+            shards: Shards::new(),
+            urls: Urls::new(),
             ordered: RwLock::default(),
         }
     }
 
     pub(crate) fn get(&self, key: &FunctionKey) -> Option<Arc<Entry>> {
-        self.shard(key).load().get(key).map(Arc::clone)
+        self.shards.with(key.name.as_str(), key, |entry| entry.map(Arc::clone))
     }
 
     /// The functions of an account in a region, by name, after `after`.
@@ -338,12 +335,13 @@ impl Snapshot {
     /// Puts a function in the place of what was there. `files` are at hand at the caller's; those of
     /// the entry before are kept where they fit.
     pub(crate) fn put(&self, key: &FunctionKey, record: FunctionRecord, version: u64, files: &[Files]) -> Arc<Entry> {
-        let before = self.get(key).filter(|before| before.record.incarnation == record.incarnation);
+        let shown = self.get(key);
+        let before = shown.as_deref().filter(|before| before.record.incarnation == record.incarnation);
         let maker = Maker {
             key,
             record: &record,
             generation: version << GENERATION_BITS,
-            before: before.as_deref(),
+            before,
             files,
         };
         let entry = Arc::new(Entry {
@@ -359,9 +357,10 @@ impl Snapshot {
         });
         let mut ordered = self.ordered.write();
         ordered.insert(key.clone(), Arc::clone(&entry));
-        self.replace_shard(key, |shard| {
+        self.shards.change(key.name.as_str(), |shard| {
             shard.insert(key.clone(), Arc::clone(&entry));
         });
+        self.urls.replace(key, shown.as_deref().map(|shown| &shown.record), Some(&entry.record));
         entry
     }
 
@@ -384,34 +383,19 @@ impl Snapshot {
 
     pub(crate) fn remove(&self, key: &FunctionKey) {
         let mut ordered = self.ordered.write();
-        ordered.remove(key);
-        self.replace_shard(key, |shard| {
+        let shown = ordered.remove(key);
+        self.shards.change(key.name.as_str(), |shard| {
             shard.remove(key);
         });
-    }
-
-    /// Called under the ordered index's write lock, so that no writer's copy overtakes another's.
-    fn replace_shard(&self, key: &FunctionKey, change: impl FnOnce(&mut Shard)) {
-        let shard = self.shard(key);
-        let mut copy = Shard::clone(&shard.load());
-        change(&mut copy);
-        shard.store(Arc::new(copy));
-    }
-
-    fn shard(&self, key: &FunctionKey) -> &ArcSwap<Shard> {
-        // FNV-1a over the name: spreads well enough, and the map hashes the whole key anyway.
-        let hash = key
-            .name
-            .as_str()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+        self.urls.replace(key, shown.as_deref().map(|shown| &shown.record), None);
     }
 }
 
 impl FunctionCatalog for Snapshot {
     fn lookup(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Lookup {
-        self.shard(key).load().get(key).map_or(Lookup::Absent, |entry| entry.lookup(qualifier, &self.random))
+        self.shards.with(key.name.as_str(), key, |entry| {
+            entry.map_or(Lookup::Absent, |entry| entry.lookup(qualifier, &self.random))
+        })
     }
 
     fn ahead(&self, key: &FunctionKey) -> Vec<Ahead> {

@@ -120,6 +120,11 @@ pub(crate) fn resolve(
     })
 }
 
+/// The qualifier that a name ends with.
+pub(crate) fn qualifier_in(used: Use, name: &str) -> Option<String> {
+    parse(used, name)?.qualifier
+}
+
 /// Changes concern `$LATEST`: published versions are immutable.
 ///
 /// # Errors

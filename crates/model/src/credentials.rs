@@ -55,6 +55,13 @@ pub struct Identity {
     pub arn: String,
 }
 
+/// Tells the unique ids of identities. Implemented by `iam`.
+pub trait PrincipalIds: Send + Sync + 'static {
+    /// `AIDA...` of a user, `AROA...:<session>` of a role's session, an account's number of its
+    /// root; empty when it cannot be found out, which the server's log then says.
+    fn id_of<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, String>;
+}
+
 /// Why a key does not lead to an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRefusal {

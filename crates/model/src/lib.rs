@@ -22,7 +22,9 @@ use std::pin::Pin;
 
 pub use account::{AccountId, Region};
 pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
-pub use credentials::{AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, RoleCredentials, RoleRefusal};
+pub use credentials::{
+    AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, PrincipalIds, RoleCredentials, RoleRefusal,
+};
 pub use event_source::{EventSources, SourceLookup};
 pub use function::{
     Architecture, CodeDir, FunctionSpec, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS,
@@ -35,7 +37,7 @@ pub use logs::{LogEvent, LogSink, LogStreamId};
 pub use name::{FunctionName, Qualifier};
 pub use objects::{ObjectError, ObjectRequest, Objects};
 pub use preparation::{Preparation, Provisioned, SnapshotError};
-pub use url::{Cors, FunctionUrl, FunctionUrls, UrlAuth};
+pub use url::{Cors, FunctionUrl, FunctionUrls, URL_LABEL, URL_PATH, UrlAuth};
 
 /// A future that can cross a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -7,6 +7,11 @@ use crate::catalog::FunctionKey;
 use crate::credentials::Identity;
 use crate::name::Qualifier;
 
+/// The label behind a URL's id in host names: `<id>.lambda-url.<region>.localhost`.
+pub const URL_LABEL: &str = "lambda-url";
+/// Where URLs are found without a host of their own: `/_hearth/url/<id>/`.
+pub const URL_PATH: &str = "/_hearth/url/";
+
 /// Whether callers of a function URL have to say who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlAuth {

@@ -16,7 +16,7 @@ use hearth_store::Embedded;
 use hearth_wire::aws_json::{JsonService, JsonVersion};
 use hearth_wire::query::{self, QueryService};
 use hearth_wire::rest_json::Router;
-use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, GuestDoor, Mount};
+use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, GuestDoor, Mount, SiteMount};
 use hearth_wire::{Service, server, sigv4};
 
 use crate::config::{AccessKey, AuthMode, Config, CpuLimit, OwnApi};
@@ -80,6 +80,7 @@ pub async fn assemble(
         runtime_versions: runtime_versions(&runtimes),
         // No service here has queues or streams yet.
         event_sources: None,
+        url_base: config.http_url_base.value.0.clone(),
         roles: Some(iam.clone()),
         // There is no bucket service yet, and so no bucket.
         objects: None,
@@ -126,6 +127,7 @@ pub async fn assemble(
             region: config.region.value.clone(),
             local: lambda.local_routes().into_iter().chain(plain::health(&services)).collect(),
             services,
+            sites: vec![function_urls(&lambda, &invoke, &iam, &clock, &random)],
             browser: BrowserPolicy {
                 hosts: config.http_hosts.value.clone(),
                 origins: config.http_origins.value.clone(),
@@ -185,6 +187,23 @@ fn mounts(
             api: Api::Query(sts),
         },
     ])
+}
+
+/// Function URLs run functions as the API does.
+fn function_urls(
+    lambda: &Arc<Lambda>,
+    invoke: &Arc<DataPlane>,
+    iam: &Arc<Iam>,
+    clock: &Clock,
+    random: &Random,
+) -> SiteMount {
+    hearth_gateway::mount(hearth_gateway::Options {
+        urls: lambda.urls(),
+        invoke: invoke.clone(),
+        principals: iam.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    })
 }
 
 async fn open_store(layout: &Layout, clock: &Clock) -> Result<Embedded, StartError> {

@@ -25,7 +25,7 @@ pub use error::{ApiError, Fault, MessageKey};
 pub use event_pattern::EventPattern;
 pub use protocol::Protocol;
 pub use request::{Caller, Request, Service};
-pub use response::{BodyStream, Response};
+pub use response::{BodyStream, BrokenOff, Response};
 pub use server::{FrontDoor, Options, check_exposure};
 pub use validation::Violations;
 

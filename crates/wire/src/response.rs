@@ -6,14 +6,22 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use thiserror::Error;
 
 use crate::error::ApiError;
 
 /// A body that is sent as it comes, in pieces of at most a few MiB each.
 ///
 /// It is asked for a piece only when the one before is on its way, so a slow client slows whoever
-/// makes it; and it is dropped when the client goes away.
-pub type BodyStream = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+/// makes it; and it is dropped when the client goes away. After an error it is asked for nothing
+/// more.
+pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BrokenOff>> + Send>>;
+
+/// Whoever makes the body failed; the connection is broken off, so that the client does not take
+/// what it has for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the rest of the answer cannot be made")]
+pub struct BrokenOff;
 
 /// An answer. The front door adds `x-amzn-RequestId` and `Date`.
 pub struct Response {

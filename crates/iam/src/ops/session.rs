@@ -1,6 +1,6 @@
 //! Sessions: who a caller is, and temporary credentials.
 
-use hearth_model::{AccountId, Credentials};
+use hearth_model::{AccountId, BoxFuture, Credentials, Identity, PrincipalIds};
 
 use crate::error::{Error, Result};
 use crate::keys::Mode;
@@ -54,6 +54,17 @@ pub(crate) async fn user_id(iam: &Iam, account: &AccountId, arn: &str) -> Result
             let id = stored.map_or_else(|| id_without_role(account, role), |stored| stored.record.id);
             Ok(format!("{id}:{name}"))
         }
+    }
+}
+
+impl PrincipalIds for Iam {
+    fn id_of<'a>(&'a self, identity: &'a Identity) -> BoxFuture<'a, String> {
+        Box::pin(async move {
+            user_id(self, &identity.account, &identity.arn).await.unwrap_or_else(|error| {
+                tracing::error!(arn = identity.arn, %error, "the id of a caller could not be read");
+                String::new()
+            })
+        })
     }
 }
 

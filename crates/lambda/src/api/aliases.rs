@@ -17,7 +17,7 @@ use crate::api::members::Members;
 use crate::api::{change, functions, paging, read};
 use crate::error::Error;
 use crate::ops::aliases::{self, Alias, Found, Wanted};
-use crate::pattern::{ADDITIONAL_VERSION, ALIAS_NAME, VERSION};
+use crate::pattern::{ADDITIONAL_VERSION, ALIAS_NAME, VERSION, is_alias_name};
 use crate::target::{self, Use};
 
 const ALL: &str = "/2015-03-31/functions/{FunctionName}/aliases";
@@ -111,10 +111,7 @@ fn parse(
 
 fn check_name(violations: &mut Violations, name: &str) {
     if !name.is_empty() {
-        // The expression looks ahead, which the engine behind the others cannot.
-        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        violations.pattern("name", name, ALIAS_NAME, !is_number && name.bytes().all(good));
+        violations.pattern("name", name, ALIAS_NAME, is_alias_name(name));
         violations.length("name", name, 1..=128);
     }
 }

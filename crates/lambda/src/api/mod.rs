@@ -9,6 +9,7 @@ mod capacity_providers;
 mod code_link;
 mod code_signing;
 mod concurrency;
+mod function_urls;
 mod functions;
 mod invoke;
 mod layer_policy;
@@ -94,6 +95,7 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     routes.extend(runtime_management::routes(lambda));
     routes.extend(capacity_providers::routes(lambda));
     routes.extend(mappings::routes(lambda));
+    routes.extend(function_urls::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }

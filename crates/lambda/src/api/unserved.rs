@@ -38,11 +38,6 @@ const OPERATIONS: &[(Method, &str, &str)] = &[
     (POST, "/2014-11-13/functions/{FunctionName}/invoke-async", "InvokeAsync"),
     (GET, "/2024-08-31/functions/{FunctionName}/recursion-config", "GetFunctionRecursionConfig"),
     (PUT, "/2024-08-31/functions/{FunctionName}/recursion-config", "PutFunctionRecursionConfig"),
-    (DELETE, "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
-    (GET, "/2021-10-31/functions/{FunctionName}/url", "GetFunctionUrlConfig"),
-    (POST, "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
-    (PUT, "/2021-10-31/functions/{FunctionName}/url", "UpdateFunctionUrlConfig"),
-    (GET, "/2021-10-31/functions/{FunctionName}/urls", "ListFunctionUrlConfigs"),
 ];
 
 pub(super) fn routes() -> impl Iterator<Item = Route> {

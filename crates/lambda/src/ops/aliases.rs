@@ -102,7 +102,8 @@ pub(crate) fn get(lambda: &Lambda, caller: &Caller, function: &str, name: &str) 
     found(entry, name, &target)
 }
 
-/// Deletes an alias with what is provisioned for it and with its policy. One that is not there is no error, and
+/// Deletes an alias with what is provisioned for it and with its policy. Its URL
+/// stays, and leads nowhere. One that is not there is no error, and
 /// neither is a function.
 pub(crate) async fn delete(lambda: &Arc<Lambda>, caller: &Caller, function: &str, name: &str) -> Result<(), Error> {
     let target = resolve(caller, Use::Write, function, "DeleteAlias")?;

@@ -96,6 +96,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         policies: BTreeMap::new(),
         code_signing: wish.code_signing,
         runtime_updates: BTreeMap::new(),
+        urls: BTreeMap::new(),
         versions: Arc::default(),
         aliases: Arc::default(),
         newer: serde_json::Map::new(),

@@ -11,6 +11,7 @@ pub(crate) mod delete_function;
 pub(crate) mod download;
 pub(crate) mod environment;
 pub(crate) mod function_layers;
+pub(crate) mod function_urls;
 pub(crate) mod get_function;
 pub(crate) mod layer_policy;
 pub(crate) mod layers;

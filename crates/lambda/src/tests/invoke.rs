@@ -65,7 +65,7 @@ async fn events(answer: Response) -> Vec<(String, String)> {
     let mut decoder = hearth_wire::event_stream::Decoder::default();
     let mut stream = answer.stream.unwrap();
     while let Some(piece) = stream.next().await {
-        decoder.feed(&piece);
+        decoder.feed(&piece.unwrap());
     }
     let mut events = Vec::new();
     while let Some(message) = decoder.next().unwrap() {

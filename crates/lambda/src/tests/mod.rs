@@ -9,6 +9,7 @@ mod code_sources;
 mod concurrency;
 mod constraints;
 mod faults;
+mod function_urls;
 mod invoke;
 mod layers;
 mod lifecycle;
@@ -110,6 +111,7 @@ impl World {
             runtime_check: None,
             runtime_versions: crate::RuntimeVersions::default(),
             event_sources: None,
+            url_base: None,
             roles: None,
             objects: None,
             hot_reload: crate::HotReload::default(),

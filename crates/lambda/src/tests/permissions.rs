@@ -7,7 +7,7 @@ use super::*;
 const ACCOUNT: &str = "123456789012";
 
 /// A function with version 1 and an alias of it.
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let world = World::new().await;
     world.make("f").await;
     publish(&world, "f", Value::Null).await;

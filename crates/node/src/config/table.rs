@@ -13,7 +13,7 @@ use hearth_model::{AccountId, Region};
 use super::error::ConfigError;
 use super::host::Host;
 use super::node::Node;
-use super::value::{AccessKey, AuthMode, Count, CpuLimit, LogStyle, MinLevel, NetworkMode, OwnApi, Value};
+use super::value::{AccessKey, AuthMode, Count, CpuLimit, LogStyle, MinLevel, NetworkMode, OwnApi, UrlBase, Value};
 
 /// What is known of a setting besides its value.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +130,9 @@ settings! {
     http_origins: Vec<String>, "http.origins", Some("HEARTH_HTTP_ORIGINS"), None,
         default |_: &Host| Vec::new(), said "none",
         "Origins of web pages that may use the API, e.g. `https://app.example`; `*` admits all.";
+    http_url_base: UrlBase, "http.url_base", Some("HEARTH_HTTP_URL_BASE"), None,
+        default |_: &Host| UrlBase(None), said "as the client reached the server",
+        "Where function URLs are reached, e.g. `https://fn.example` for `https://<id>.lambda-url.<region>.fn.example/`.";
     log_filter: String, "log.filter", Some("HEARTH_LOG"), Some("--log"),
         default |_: &Host| "info".to_owned(), said "info",
         "What the server logs to standard error: a level, or `target=level` pairs separated by commas.";

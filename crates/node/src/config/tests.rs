@@ -83,6 +83,8 @@ fn values_are_read_in_every_form() {
     check_value("[runtimes]\nsearch = [\"a\", \"/b\"]", "runtimes.search", "DIR/a, /b");
     check_value("[runtimes.aliases]\n\"python3.14\" = \"python3.13\"", "runtimes.aliases", "python3.14=python3.13");
     check_value("sandbox.network = \"nat\"", "sandbox.network", "nat");
+    check_value("http.url_base = \"https://fn.example/\"", "http.url_base", "https://fn.example");
+    check_value("http.url_base = \"\"", "http.url_base", "");
 }
 
 #[test]
@@ -118,6 +120,10 @@ fn bad_values_say_what_was_expected_and_found() {
     check_refused(
         "auth.mode = true",
         "hearth.toml, line 1: auth.mode: expected `open` or `enforce`, found the boolean true",
+    );
+    check_refused(
+        "http.url_base = \"fn.example\"",
+        "hearth.toml, line 1: http.url_base: expected a URL without a path such as https://fn.example, found \"fn.example\"",
     );
     check_refused(
         "account = 123",

@@ -237,6 +237,28 @@ impl Value for String {
     }
 }
 
+/// Scheme and host, with or without a port, of URLs that clients are told; none when empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UrlBase(pub Option<String>);
+
+impl Value for UrlBase {
+    const FORM: &'static str = "a URL without a path such as https://fn.example";
+
+    fn from_text(text: &str, _: &Path) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self(None));
+        }
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
+        (!authority.is_empty() && authority.bytes().all(good)).then(|| Self(Some(text.to_owned())))
+    }
+
+    fn show(&self) -> serde_json::Value {
+        json!(self.0.as_deref().unwrap_or_default())
+    }
+}
+
 /// In the environment and on the command line, lists are separated by commas.
 impl<T: Value> Value for Vec<T>
 where

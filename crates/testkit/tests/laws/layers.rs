@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("invoke", 4),
     ("observe", 4),
     ("iam", 4),
+    ("gateway", 4),
     ("node", 5),
     ("hearth", 6),
     ("fuzzing", 6),
@@ -29,6 +30,7 @@ const STRANGERS: &[(&str, &[&str], &str)] = &[
     ("sandbox", &["model", "wire", "store"], "isolation knows nothing of AWS"),
     ("runtimes", &["wire", "store"], "finding interpreters needs neither requests nor state"),
     ("invoke", &["store"], "a warm invocation never reads the store"),
+    ("gateway", &["store"], "a URL's function is found in memory"),
     ("store", &["wire"], "stored forms are not wire forms"),
 ];
 

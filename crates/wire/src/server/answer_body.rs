@@ -10,16 +10,9 @@ use futures_util::stream::CatchUnwind;
 use futures_util::{Stream, StreamExt};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use thiserror::Error;
 
 use super::pace::Pulse;
-use crate::response::{BodyStream, Response};
-
-/// Whoever makes the body failed; the connection is broken off, so that the client does not take
-/// what it has for the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the rest of the answer cannot be made")]
-pub(super) struct BrokenOff;
+use crate::response::{BodyStream, BrokenOff, Response};
 
 pub(super) enum AnswerBody {
     Whole(Full<Bytes>),
@@ -68,7 +61,7 @@ impl StreamedBody {
             return Poll::Ready(None);
         };
         let piece = ready!(Pin::new(rest).poll_next(cx));
-        let piece = piece.map(|piece| piece.map_err(|_| BrokenOff));
+        let piece = piece.map(|piece| piece.unwrap_or(Err(BrokenOff)));
         if !matches!(piece, Some(Ok(_))) {
             self.rest = None;
         }

@@ -64,12 +64,17 @@ impl BrowserPolicy {
         )))
     }
 
+    /// Whether a name, in lower case and without a port, is this machine's.
+    pub(super) fn is_host(&self, name: &str) -> bool {
+        name == "localhost"
+            || name.parse::<IpAddr>().is_ok()
+            || OWN_SUFFIXES.iter().any(|suffix| name.ends_with(suffix) || name == &suffix[1..])
+            || self.hosts.iter().any(|allowed| admits(allowed, name))
+    }
+
     fn check_host(&self, value: &str) -> Result<(), ApiError> {
         let name = bare_host(value).trim_end_matches('.').to_ascii_lowercase();
-        let is_own = name == "localhost"
-            || name.parse::<IpAddr>().is_ok()
-            || OWN_SUFFIXES.iter().any(|suffix| name.ends_with(suffix) || name == suffix[1..]);
-        if is_own || self.hosts.iter().any(|allowed| admits(allowed, &name)) {
+        if self.is_host(&name) {
             return Ok(());
         }
         Err(refusal(format!(

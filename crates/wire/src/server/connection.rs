@@ -36,6 +36,8 @@ const REFUSAL_TIME: Duration = Duration::from_secs(5);
 pub(super) struct Visit {
     /// The address that the client reached.
     pub(super) local: Option<SocketAddr>,
+    /// The client's own.
+    pub(super) peer: Option<SocketAddr>,
     /// When it is a sandbox's.
     pub(super) guest: Option<Guest>,
 }
@@ -44,6 +46,7 @@ impl From<Guest> for Visit {
     fn from(guest: Guest) -> Self {
         Self {
             local: None,
+            peer: None,
             guest: Some(guest),
         }
     }
@@ -66,6 +69,7 @@ pub(super) async fn serve(door: &FrontDoor, stream: TcpStream, mut visit: Visit,
     // Answers are written whole: waiting for more to send only adds latency.
     let _ = stream.set_nodelay(true);
     visit.local = stream.local_addr().ok();
+    visit.peer = stream.peer_addr().ok();
     let pulse = Arc::new(Pulse::new());
     let service = service_fn(|request| answer(door, &pulse, request, &visit));
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pulse)));

@@ -19,7 +19,6 @@ use super::local::{self, LocalRequest, LocalRoute};
 use crate::error::ApiError;
 use crate::protocol::Protocol;
 use crate::response::Response;
-use crate::sigv4::Mode;
 use crate::{HandlerFuture, render};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -71,7 +70,10 @@ impl FrontDoor {
         B: Body<Data = Bytes> + Unpin + Send,
         B::Error: std::fmt::Display,
     {
-        let origin = match self.browser.check(&parts, self.mode == Mode::Open) {
+        if let Some(found) = self.site(&parts) {
+            return (self.serve_site(found, parts, intake, request_id, visit).await, None);
+        }
+        let origin = match self.browser.check(&parts, self.checks_hosts()) {
             Ok(origin) => origin,
             Err(error) => return (render::error(Protocol::RestJson, &error, &request_id), None),
         };

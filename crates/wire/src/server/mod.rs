@@ -1,8 +1,9 @@
 //! The front door: one port for every service.
 //!
-//! The way of a request: connection (`connection`, `pace`) -> who asks from where (`browser`)
-//! -> plain route (`local`) or API call (`call`): recognise the service, identify the caller,
-//! route, read the body (`body`), verify the signature, run the handler -> render (`exchange`).
+//! The way of a request: connection (`connection`, `pace`) -> a site's own (`site`), or who asks
+//! from where (`browser`) -> plain route (`local`) or API call (`call`): recognise the service,
+//! identify the caller, route, read the body (`body`), verify the signature, run the handler ->
+//! render (`exchange`).
 //!
 //! A handler runs on its connection's task: no hand-off on the way of an invocation. When the
 //! client goes away its future is dropped wherever it stands, so **handlers must be drop-safe**:
@@ -23,12 +24,14 @@ mod identity;
 mod limits;
 mod local;
 mod pace;
+mod site;
 
 pub use browser::BrowserPolicy;
 pub use exposure::{ExposureError, check_exposure};
 pub use guest::{Guest, GuestDoor};
 pub use limits::Limits;
 pub use local::{LocalHandler, LocalRequest, LocalRoute, Matching, local_handler};
+pub use site::{Admission, Reception, Site, SiteHead, SiteMount, SiteRequest, Terms};
 
 use std::sync::Arc;
 
@@ -80,6 +83,7 @@ pub struct Options {
     pub region: Region,
     pub services: Vec<Mount>,
     pub local: Vec<LocalRoute>,
+    pub sites: Vec<SiteMount>,
     pub browser: BrowserPolicy,
 }
 
@@ -92,6 +96,7 @@ pub struct FrontDoor {
     region: Region,
     services: Vec<Mount>,
     local: Vec<LocalRoute>,
+    sites: Vec<SiteMount>,
     browser: BrowserPolicy,
     verifier: Verifier,
     memory: BodyMemory,
@@ -112,6 +117,7 @@ impl FrontDoor {
             region: options.region,
             services: options.services,
             local: options.local,
+            sites: options.sites,
             browser: options.browser,
             verifier: Verifier::new(options.clock),
         })
@@ -122,6 +128,11 @@ impl FrontDoor {
     /// and ends; `tasks.drain` waits for that. Run it as a task of kind `Listener`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown, tasks: Tasks) {
         accept::run(self, listener, shutdown, tasks).await;
+    }
+
+    /// Whether requests have to name a host of this machine: see [`BrowserPolicy::check`].
+    fn checks_hosts(&self) -> bool {
+        self.mode == Mode::Open
     }
 
     /// The names of the services that are served, for messages.

@@ -2,11 +2,9 @@
 
 use hearth_model::AccountId;
 use hearth_wire::server::{Guest, Limits};
-use hearth_wire::sigv4::{Outgoing, SigningKeys, sign};
-use http::{Method, Uri};
 use tokio::sync::watch;
 
-use crate::world::{Client, KEY_ID, NOW_MS, SECRET, World};
+use crate::world::{Client, KEY_ID, SECRET, World, signed};
 
 const INVOKE: &str = "/2015-03-31/functions/f/invocations";
 
@@ -17,19 +15,8 @@ fn guest(account: &str) -> (watch::Sender<bool>, Guest) {
 }
 
 async fn send_signed(client: &mut Client, port: u16, key_id: &str, secret: &str) {
-    let url: Uri = format!("http://127.0.0.1:{port}{INVOKE}").parse().expect("a URL");
-    let keys = SigningKeys {
-        access_key_id: key_id,
-        secret_access_key: secret,
-        session_token: None,
-    };
-    let outgoing = Outgoing {
-        method: &Method::POST,
-        url: &url,
-        headers: &[],
-        body: b"{}",
-    };
-    let added = sign(&keys, "us-east-1", "lambda", NOW_MS, &outgoing);
+    let url = format!("http://127.0.0.1:{port}{INVOKE}");
+    let added = signed(&url, (key_id, secret), "lambda", b"{}");
     let headers: Vec<_> = added.iter().map(|(name, value)| (*name, value.as_str())).collect();
     client.send("POST", INVOKE, &headers, b"{}").await;
 }

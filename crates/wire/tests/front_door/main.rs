@@ -7,5 +7,6 @@ mod browsers;
 mod guests;
 mod life;
 mod signatures;
+mod sites;
 mod streams;
 mod world;

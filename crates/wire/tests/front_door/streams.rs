@@ -121,3 +121,12 @@ async fn the_end_waits_for_a_stream_up_to_its_deadline() {
     world.shutdown.start();
     assert!(!world.tasks.drain(Duration::from_millis(50)).await);
 }
+
+#[tokio::test]
+async fn a_body_that_cannot_be_made_is_broken_off() {
+    let world = World::open().await;
+    let mut client = begin(&world, "?broken=1", &[]).await;
+    head_and_first(&mut client).await;
+    world.seen.release.notify_one();
+    assert_eq!(client.piece().await, None, "no end that a client could take for the whole");
+}

@@ -10,9 +10,9 @@ use hearth_model::{AccessKeys, AccountId, Identity, KeyRefusal};
 use hearth_wire::aws_json::{JsonService, JsonVersion, Operation};
 use hearth_wire::rest_json::{Oversize, Route, Router};
 use hearth_wire::server::{Api, BrowserPolicy, Guest, GuestDoor, Limits, LocalRoute, Mount, local_handler};
-use hearth_wire::sigv4::Mode;
-use hearth_wire::{ApiError, FrontDoor, Options, Request, Response, Service, handler};
-use http::{Method, StatusCode};
+use hearth_wire::sigv4::{Mode, Outgoing, SigningKeys, sign};
+use hearth_wire::{ApiError, BrokenOff, FrontDoor, Options, Request, Response, Service, handler};
+use http::{Method, StatusCode, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -97,16 +97,18 @@ async fn wait(seen: Arc<Seen>, _: Request) -> Result<Response, ApiError> {
 }
 
 /// Pieces as the test releases them, after a first one: `piece 1` and so on up to `?pieces=`, or
-/// zeros without an end or a release (`?flood`); with `?panic`, the maker then panics.
+/// zeros without an end or a release (`?flood`); with `?panic`, the maker then panics, and with
+/// `?broken=` that piece cannot be made.
 async fn stream(seen: Arc<Seen>, request: Request) -> Result<Response, ApiError> {
     let guard = DropGuard(Arc::clone(&seen));
     let count: usize = request.query("pieces").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
+    let broken: usize = request.query("broken").and_then(|text| text.parse().ok()).unwrap_or_default();
     let (floods, panics) = (request.query("flood").is_some(), request.query("panic").is_some());
     let pieces = futures_util::stream::unfold((1, guard), move |(at, guard)| {
         let seen = Arc::clone(&seen);
         async move {
             if floods {
-                return Some((Bytes::from_static(&[0; 64 * 1024]), (at, guard)));
+                return Some((Ok(Bytes::from_static(&[0; 64 * 1024])), (at, guard)));
             }
             seen.entered.notify_one();
             seen.release.notified().await;
@@ -115,7 +117,8 @@ async fn stream(seen: Arc<Seen>, request: Request) -> Result<Response, ApiError>
                 std::mem::forget(guard);
                 return None;
             }
-            Some((Bytes::from(format!("piece {at}")), (at + 1, guard)))
+            let piece = if at == broken { Err(BrokenOff) } else { Ok(Bytes::from(format!("piece {at}"))) };
+            Some((piece, (at + 1, guard)))
         }
     });
     let mut response = Response::streamed(StatusCode::OK, "text/plain", Box::pin(pieces));
@@ -175,11 +178,34 @@ fn options(mode: Mode, keys: Mode, limits: Limits, seen: &Arc<Seen>) -> Options 
             },
         ],
         local: vec![LocalRoute::exact("/_hearth/health", health.clone()), LocalRoute::prefix("/_hearth/code/", health)],
+        sites: vec![crate::sites::mount()],
         browser: BrowserPolicy {
-            hosts: Vec::new(),
+            hosts: vec!["hearth.example".to_owned()],
             origins: vec!["https://app.example".to_owned()],
         },
     }
+}
+
+/// The headers that sign a POST with a key.
+pub(crate) fn signed(
+    url: &str,
+    (key_id, secret): (&str, &str),
+    service: &str,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let url: Uri = url.parse().expect("a URL");
+    let keys = SigningKeys {
+        access_key_id: key_id,
+        secret_access_key: secret,
+        session_token: None,
+    };
+    let outgoing = Outgoing {
+        method: &Method::POST,
+        url: &url,
+        headers: &[],
+        body,
+    };
+    sign(&keys, "us-east-1", service, NOW_MS, &outgoing)
 }
 
 pub(crate) struct World {

@@ -46,8 +46,10 @@ fn events(answer: Box<dyn AnswerStream>) -> BodyStream {
     Box::pin(unfold(Some(answer), |answer| async {
         let mut answer = answer?;
         match answer.next().await {
-            Piece::Chunk(chunk) => Some((message("PayloadChunk", "application/octet-stream", &chunk), Some(answer))),
-            Piece::End(end) => Some((complete(end), None)),
+            Piece::Chunk(chunk) => {
+                Some((Ok(message("PayloadChunk", "application/octet-stream", &chunk)), Some(answer)))
+            }
+            Piece::End(end) => Some((Ok(complete(end)), None)),
         }
     }))
 }
