@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct Options {
     pub sandboxes: Sandboxes,
     pub runtimes: Arc<Runtimes>,
     pub bootstraps: Arc<Bootstraps>,
+    /// Packages for all functions, laid out like a layer.
+    pub packages: Option<PathBuf>,
     /// For the functions' resolver. Empty where sandboxes have no network but their loopback.
     pub name_servers: Vec<Ipv4Addr>,
     /// Whether functions find the server's own API inside: see [`DataPlane::serve_api`].
@@ -143,6 +146,7 @@ impl DataPlane {
                     sandboxes: options.sandboxes,
                     runtimes: options.runtimes,
                     bootstraps: options.bootstraps,
+                    packages: options.packages.map(Into::into),
                     name_servers: options.name_servers.into(),
                     api: options.api,
                 },

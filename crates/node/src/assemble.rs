@@ -106,6 +106,7 @@ pub async fn assemble(
         sandboxes: sandboxes.clone(),
         runtimes: Arc::clone(&runtimes),
         bootstraps,
+        packages: Some(layout.packages()).filter(|folder| folder.is_dir()),
         name_servers: host::name_servers(config),
         api: config.sandbox_api.value == OwnApi::On,
         limits: invoke_limits(config),

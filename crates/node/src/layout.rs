@@ -5,6 +5,7 @@
 //! | `hearth.db*`, `blobs/`, `lock` | the store: functions and their packages | functions are gone |
 //! | `secret` | what signs functions' credentials | those in use end |
 //! | `logs/` | function logs | logs are gone |
+//! | `packages/` | what functions find beside their own packages; the operator's | functions that lack a package fail |
 //! | `cache/` | unpacked packages, packed bootstraps, the search for interpreters | made again |
 //! | `run/` | mount points and disk images of running sandboxes | made again at each start |
 
@@ -64,6 +65,12 @@ impl Layout {
     #[must_use]
     pub fn code_cache(&self) -> PathBuf {
         self.data.join("cache/code")
+    }
+
+    /// Packages for all functions, laid out like a layer: `python/`, `nodejs/node_modules/`.
+    #[must_use]
+    pub fn packages(&self) -> PathBuf {
+        self.data.join("packages")
     }
 
     #[must_use]

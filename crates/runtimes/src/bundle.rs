@@ -79,6 +79,12 @@ for name in sorted(os.listdir(folder)):
                            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 ";
 
+/// Where a sandbox shows the Node.js packages that are there for all functions, if there are any.
+pub const NODE_PACKAGES: &str = "/var/packages/nodejs/node_modules";
+
+/// What makes `require` find them: a place that Lambda's NODE_PATH names.
+const NODE_LINK: &str = "nodejs/node_modules";
+
 /// The bootstraps on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bootstraps {
@@ -160,6 +166,7 @@ fn digest(wanted: impl Fn(&str) -> bool) -> [u8; 32] {
 
 fn is_intact(root: &Path) -> bool {
     root.join(NOTHING).is_dir()
+        && root.join(NODE_LINK).is_symlink()
         && FILES.iter().all(|(path, text)| fs::read(root.join(path)).is_ok_and(|found| found == text.as_bytes()))
 }
 
@@ -195,7 +202,8 @@ fn write_all(draft: &Path) -> io::Result<()> {
         file.sync_all()?;
     }
     fs::create_dir_all(draft.join(NOTHING))?;
-    make_readable(draft)
+    make_readable(draft)?;
+    std::os::unix::fs::symlink(NODE_PACKAGES, draft.join(NODE_LINK))
 }
 
 /// Sandboxes run as users of their own: everything is readable by all, whatever this process's umask.

@@ -25,7 +25,7 @@ mod registry;
 pub mod table;
 pub mod telemetry;
 
-pub use bundle::{Bootstraps, materialise};
+pub use bundle::{Bootstraps, NODE_PACKAGES, materialise};
 pub use discover::{DiscoveryConfig, Interpreter};
 pub use launch::{
     CHANNEL_FD_VARIABLE, LaunchOptions, PROVIDED_BOOTSTRAPS, ResolvedRuntime, TELEMETRY_FD_VARIABLE, provided_bootstrap,

@@ -96,6 +96,16 @@ function isError(value) {
   );
 }
 
+// A word more about what Lambda's own Node.js has and this server's need not have.
+function advise(error) {
+  const missing = /Cannot find (?:module|package) '(@aws-sdk\/[^']+|aws-sdk)'/.exec(text(error?.message));
+  if (missing === null) return;
+  console.warn(
+    `Hearth: ${missing[1]} is not part of this server's Node.js: put it into the package or a layer, or install it for all ` +
+      'functions (docs/operate/packages.md, `hearth doctor`)',
+  );
+}
+
 // The DEL character cannot travel in a header, where the type goes too.
 function withoutDelete(text) {
   return String(text).replace(/\x7f/g, '%7F');
@@ -126,6 +136,7 @@ function unfolded(error) {
 }
 
 module.exports = {
+  advise,
   describe,
   text,
   forLog,

@@ -31,6 +31,7 @@ async function run() {
     handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
   } catch (error) {
     logs.logError(FAILED_INIT, error);
+    errors.advise(error);
     link.initError(errors.describe(error), () => process.exit(EXIT_FAILED_INIT));
     return;
   }

@@ -50,6 +50,16 @@ def log(failure, sink):
         sink.error(_lines(failure))
 
 
+def advise(problem, sink):
+    """A word more about what Lambda's own Python has and this server's need not have."""
+    missing = (getattr(problem, "missing", None) or "").partition(".")[0]
+    if missing in ("boto3", "botocore"):
+        sink.error([
+            "[WARNING] Hearth: %s is not part of this server's Python: put it into the package or a layer, or install it for "
+            "all functions (docs/operate/packages.md, `hearth doctor`)" % missing
+        ])
+
+
 def _lines(failure):
     yield "[ERROR] %s" % ": ".join(filter(None, (failure["errorType"], failure["errorMessage"])))
     yield "Traceback (most recent call last):"

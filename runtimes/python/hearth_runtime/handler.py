@@ -7,8 +7,10 @@ from importlib import import_module
 class Fault(Exception):
     """A failure that the runtime itself names, rather than one that the function raised."""
 
-    def __init__(self, error_type, message, trace=()):
+    def __init__(self, error_type, message, trace=(), missing=None):
         super().__init__(message)
+        # The module that was not found.
+        self.missing = missing
         self.error_type = error_type
         self.trace = list(trace)
 
@@ -36,7 +38,7 @@ def _import(name):
         return import_module(name.replace("/", "."))
     except ImportError as problem:
         message = "Unable to import module '%s': %s" % (name, problem)
-        raise Fault("Runtime.ImportModuleError", message) from None
+        raise Fault("Runtime.ImportModuleError", message, missing=problem.name) from None
     except SyntaxError as problem:
         where = '  File "%s" Line %s\n    %s' % (problem.filename, problem.lineno, problem.text)
         message = "Syntax error in module '%s': %s" % (name, problem)

@@ -65,6 +65,7 @@ def _load(link, sink):
         failure = errors.describe(problem, "")
         logs.warn_of_failed_init()
         errors.log(failure, sink)
+        errors.advise(problem, sink)
         link.init_error(failure["errorType"], codec.encode(failure))
         sys.exit(1)
 

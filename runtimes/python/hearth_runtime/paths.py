@@ -1,7 +1,8 @@
 """What a function finds around it: the module search path, and the few things of Python's site set-up it may miss.
 
 The search path is Lambda's: the code, the layers, PYTHONPATH (by default the runtime's own folder), the standard
-library, then what is installed for the interpreter. `.pth` files are not processed.
+library, the packages that the server has for all functions, then what is installed for the interpreter. `.pth` files
+are not processed.
 """
 
 import builtins
@@ -14,7 +15,7 @@ def install(task_root):
     python_path = _python_path()
     layer = "/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2]
     runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    wanted = [task_root, layer, "/opt/python", *python_path, runtime, *standard, *_installed(standard)]
+    wanted = [task_root, layer, "/opt/python", *python_path, runtime, *standard, *_for_all(), *_installed(standard)]
     sys.path[:] = dict.fromkeys(wanted)
     _customise(python_path)
 
@@ -32,6 +33,13 @@ def _python_path():
     if sys.flags.ignore_environment:
         return []
     return [entry or "." for entry in os.environ.get("PYTHONPATH", "").split(":") if entry]
+
+
+def _for_all():
+    """The operator's packages, laid out like a layer; what Lambda's runtime has of its own (boto3) is looked for here."""
+    if os.path.isdir("/var/packages/python"):
+        yield "/var/packages/python/lib/python%d.%d/site-packages" % sys.version_info[:2]
+        yield "/var/packages/python"
 
 
 def _installed(standard):

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hearth_runtimes::{Bootstraps, Interpreter, Language, ResolvedRuntime};
+use hearth_runtimes::{Bootstraps, Interpreter, Language, NODE_PACKAGES, ResolvedRuntime};
 use hearth_sandbox::{Bind, Limits, Link, Process, SandboxSpec, SmallFile};
 
 use super::output::Writers;
@@ -27,6 +27,8 @@ const TELEMETRY_FD: i32 = 62;
 pub(crate) struct Base {
     pub(crate) runtime: ResolvedRuntime,
     pub(crate) bootstraps: Arc<Bootstraps>,
+    /// Packages for all functions of a language whose runtime on Lambda brings some (the AWS SDK).
+    pub(crate) packages: Option<Arc<Path>>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
     /// Whether the server's own API is served inside.
     pub(crate) api: bool,
@@ -92,7 +94,13 @@ impl Base {
             folders.chain(files).chain(prefixes).map(|path| Bind::read_only(path, path)).collect();
         let bootstrap = self.bootstraps.folder(self.runtime.definition.language);
         binds.extend(bootstrap.map(|folder| Bind::read_only(folder, "/var/runtime")));
+        binds.extend(self.packages().map(|folder| Bind::read_only(folder, PACKAGES)));
         binds
+    }
+
+    fn packages(&self) -> Option<&Path> {
+        let looks = matches!(self.runtime.definition.language, Language::Python | Language::Node);
+        self.packages.as_deref().filter(|_| looks)
     }
 
     /// Merged-`/usr` systems have `/bin` and its like as links; `/var/lang` is where AWS keeps the
@@ -114,9 +122,19 @@ impl Base {
                 target: prefix.clone(),
             });
         }
+        // Where `import` looks, which NODE_PATH does not guide.
+        if self.packages().is_some() && self.runtime.definition.language == Language::Node {
+            links.push(Link {
+                path: "/var/node_modules".into(),
+                target: NODE_PACKAGES.into(),
+            });
+        }
         links
     }
 }
+
+/// Where packages for all functions are shown.
+const PACKAGES: &str = "/var/packages";
 
 /// What every program needs to start. `/usr/local` comes with `/usr`.
 const SYSTEM_FOLDERS: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"];

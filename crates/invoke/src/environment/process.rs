@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use hearth_core::Tasks;
@@ -222,6 +223,7 @@ pub(crate) struct Workshop {
     pub(crate) sandboxes: Sandboxes,
     pub(crate) runtimes: Arc<hearth_runtimes::Runtimes>,
     pub(crate) bootstraps: Arc<hearth_runtimes::Bootstraps>,
+    pub(crate) packages: Option<Arc<Path>>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
     pub(crate) api: bool,
 }
@@ -231,6 +233,7 @@ impl Workshop {
         Base {
             runtime: runtime.clone(),
             bootstraps: Arc::clone(&self.bootstraps),
+            packages: self.packages.clone(),
             name_servers: Arc::clone(&self.name_servers),
             api: self.api,
         }

@@ -10,8 +10,35 @@ use hearth_runtimes::{Runtimes, State};
 use super::{Check, Verdict};
 use crate::client::is_hearth;
 
-pub fn checks(config: &Config, layout: &Layout) -> [Check; 3] {
-    [runtimes(config, layout), data_folder(&config.data.value), port(config)]
+pub fn checks(config: &Config, layout: &Layout) -> [Check; 4] {
+    [runtimes(config, layout), packages(&layout.packages()), data_folder(&config.data.value), port(config)]
+}
+
+/// What Lambda's runtimes bring and an interpreter of the host does not.
+fn packages(folder: &Path) -> Check {
+    let sdks = [
+        ("boto3", folder.join("python/boto3"), format!("pip install --target {}/python boto3", folder.display())),
+        (
+            "@aws-sdk",
+            folder.join("nodejs/node_modules/@aws-sdk"),
+            format!("npm install --prefix {}/nodejs @aws-sdk/client-s3 ...", folder.display()),
+        ),
+    ];
+    let (there, absent): (Vec<_>, Vec<_>) = sdks.into_iter().partition(|(_, place, _)| place.is_dir());
+    let names = |of: &[(&'static str, _, _)]| of.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" and ");
+    let detail = match (names(&there), names(&absent)) {
+        (there, absent) if absent.is_empty() => format!("{there} in {}", folder.display()),
+        (there, absent) if there.is_empty() => format!("functions bring {absent} with them"),
+        (there, absent) => format!("{there} in {}; functions bring {absent} with them", folder.display()),
+    };
+    let check = Check::new("runtimes", "packages for all functions", Verdict::Ok, detail);
+    match absent.as_slice() {
+        [] => check,
+        absent => {
+            let commands: Vec<_> = absent.iter().map(|(.., command)| format!("`{command}`")).collect();
+            check.advise(format!("to have them as on Lambda: {}, and start the server again", commands.join(", ")))
+        }
+    }
 }
 
 fn runtimes(config: &Config, layout: &Layout) -> Check {
@@ -60,6 +87,18 @@ fn taken(listen: SocketAddr) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = packages(dir.path());
+        assert_eq!(none.detail, "functions bring boto3 and @aws-sdk with them");
+        assert!(none.advice.is_some_and(|text| text.contains("pip install") && text.contains("npm install")));
+        std::fs::create_dir_all(dir.path().join("python/boto3")).unwrap();
+        assert!(packages(dir.path()).detail.starts_with("boto3 in /"));
+        std::fs::create_dir_all(dir.path().join("nodejs/node_modules/@aws-sdk")).unwrap();
+        assert_eq!(packages(dir.path()).advice, None);
+    }
 
     #[test]
     fn a_folder_that_cannot_be_made_is_missing() {
