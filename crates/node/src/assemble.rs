@@ -10,7 +10,7 @@ use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, HotReload, Lambda};
 use hearth_model::AccessKeys;
 use hearth_observe::Observe;
-use hearth_runtimes::{Bootstraps, Runtimes};
+use hearth_runtimes::{Bootstraps, Language, Runtimes};
 use hearth_sandbox::{Level, Sandboxes};
 use hearth_store::Embedded;
 use hearth_wire::aws_json::{JsonService, JsonVersion};
@@ -283,10 +283,12 @@ async fn find_runtimes(config: &Config, layout: &Layout) -> Result<(Arc<Bootstra
     .await
 }
 
-/// At the first start with an interpreter: it saves every cold start some milliseconds.
+/// At the first start with an interpreter: it saves every cold start some milliseconds. Java takes seconds for it, and
+/// waits for its first function.
 fn precompile(bootstraps: &Bootstraps, runtimes: &Runtimes) {
     let resolved = hearth_runtimes::definitions().iter().filter_map(|one| runtimes.resolve(one.id).ok());
-    for interpreter in resolved.filter_map(|runtime| runtime.interpreter.as_ref()) {
+    let interpreters = resolved.filter_map(|runtime| runtime.interpreter.as_ref());
+    for interpreter in interpreters.filter(|interpreter| interpreter.language != Language::Java) {
         if let Err(error) = bootstraps.precompile(interpreter) {
             // It runs all the same, a little later.
             tracing::warn!("failed to {error}");

@@ -3,6 +3,9 @@
 //! They are written once per content, below a folder named by its hash, so that an upgrade never changes files that
 //! running sandboxes have mounted, and two servers may share the folder.
 
+pub(crate) mod java;
+mod native_library;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -25,6 +28,49 @@ macro_rules! packed {
 
 /// Path below the folder, and contents.
 static FILES: &[(&str, &str)] = packed![
+    "java/com/amazonaws/services/lambda/runtime/Client.java",
+    "java/com/amazonaws/services/lambda/runtime/ClientContext.java",
+    "java/com/amazonaws/services/lambda/runtime/CognitoIdentity.java",
+    "java/com/amazonaws/services/lambda/runtime/Context.java",
+    "java/com/amazonaws/services/lambda/runtime/CustomPojoSerializer.java",
+    "java/com/amazonaws/services/lambda/runtime/LambdaLogger.java",
+    "java/com/amazonaws/services/lambda/runtime/LambdaRuntime.java",
+    "java/com/amazonaws/services/lambda/runtime/LambdaRuntimeInternal.java",
+    "java/com/amazonaws/services/lambda/runtime/RequestHandler.java",
+    "java/com/amazonaws/services/lambda/runtime/RequestStreamHandler.java",
+    "java/com/amazonaws/services/lambda/runtime/logging/LogFormat.java",
+    "java/com/amazonaws/services/lambda/runtime/logging/LogLevel.java",
+    "java/hearth/crac/CheckpointException.java",
+    "java/hearth/crac/Context.java",
+    "java/hearth/crac/Core.java",
+    "java/hearth/crac/Resource.java",
+    "java/hearth/crac/RestoreException.java",
+    "java/hearth/runtime/Binder.java",
+    "java/hearth/runtime/Bytes.java",
+    "java/hearth/runtime/Call.java",
+    "java/hearth/runtime/Channel.java",
+    "java/hearth/runtime/Codec.java",
+    "java/hearth/runtime/Descriptors.java",
+    "java/hearth/runtime/Environment.java",
+    "java/hearth/runtime/Events.java",
+    "java/hearth/runtime/Failure.java",
+    "java/hearth/runtime/Fault.java",
+    "java/hearth/runtime/FunctionLoader.java",
+    "java/hearth/runtime/Handler.java",
+    "java/hearth/runtime/Handlers.java",
+    "java/hearth/runtime/HttpApi.java",
+    "java/hearth/runtime/InvocationContext.java",
+    "java/hearth/runtime/JsonReader.java",
+    "java/hearth/runtime/JsonWriter.java",
+    "java/hearth/runtime/Link.java",
+    "java/hearth/runtime/Logger.java",
+    "java/hearth/runtime/Main.java",
+    "java/hearth/runtime/Output.java",
+    "java/hearth/runtime/Rehearsal.java",
+    "java/hearth/runtime/Scalars.java",
+    "java/hearth/runtime/Shape.java",
+    "java/hearth/runtime/Snapshot.java",
+    "java/hearth/runtime/Types.java",
     "nodejs/index.cjs",
     "nodejs/lib/channel.cjs",
     "nodejs/lib/context.cjs",
@@ -113,12 +159,26 @@ impl Bootstraps {
         self.root.join(NOTHING)
     }
 
-    /// Stores the bootstrap in the interpreter's compiled form, which saves it several milliseconds at every start.
-    /// Idempotent; does nothing for interpreters other than Python.
+    /// Stores the bootstrap in the interpreter's compiled form: Java runs nothing else, and Python saves several
+    /// milliseconds at every start. Idempotent; does nothing for other languages.
     pub fn precompile(&self, interpreter: &Interpreter) -> io::Result<()> {
-        if interpreter.language != Language::Python {
-            return Ok(());
+        match interpreter.language {
+            Language::Python => self.compile_python(interpreter),
+            Language::Java => {
+                let sources: Vec<_> = FILES.iter().filter_map(|(path, _)| path.strip_prefix("java/")).collect();
+                java::compile(&self.root.join("java"), &sources, interpreter)
+            }
+            Language::Node | Language::Dotnet | Language::Ruby | Language::Provided => Ok(()),
         }
+    }
+
+    /// Whether there is nothing that has to be compiled before the interpreter can run the bootstrap.
+    #[must_use]
+    pub fn is_ready(&self, interpreter: &Interpreter) -> bool {
+        interpreter.language != Language::Java || java::is_compiled(&self.root.join("java"), interpreter)
+    }
+
+    fn compile_python(&self, interpreter: &Interpreter) -> io::Result<()> {
         let package = self.root.join("python/hearth_runtime");
         if is_compiled(&package, &interpreter.version) {
             return Ok(());
@@ -149,7 +209,8 @@ fn folder_name(language: Language) -> Option<&'static str> {
         Language::Python => Some("python"),
         Language::Node => Some("nodejs"),
         Language::Ruby => Some("ruby"),
-        Language::Java | Language::Dotnet | Language::Provided => None,
+        Language::Java => Some("java"),
+        Language::Dotnet | Language::Provided => None,
     }
 }
 
@@ -236,7 +297,7 @@ mod tests {
     fn every_source_is_packed() {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtimes");
         let mut found = Vec::new();
-        for language in ["python", "nodejs", "ruby"] {
+        for language in ["python", "nodejs", "ruby", "java"] {
             walk(&sources.join(language), &sources, &mut found);
         }
         found.sort();

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use crate::table::{Definition, Language};
 
-/// Distribution releases, and the one version of each language that their own packages have.
-const PACKAGED: [(&str, &str, &str, &str); 7] = [
-    // VERSION_CODENAME, Python, Node.js, Ruby
-    ("bullseye", "3.9", "12", "2.7"),
-    ("bookworm", "3.11", "18", "3.1"),
-    ("trixie", "3.13", "20", "3.3"),
-    ("jammy", "3.10", "12", "3.0"),
-    ("noble", "3.12", "18", "3.2"),
-    ("plucky", "3.13", "20", "3.3"),
-    ("questing", "3.13", "20", "3.3"),
+/// Distribution releases, and the version of each language that their own packages have; of Java they have several.
+const PACKAGED: [(&str, &str, &str, &str, &[&str]); 7] = [
+    // VERSION_CODENAME, Python, Node.js, Ruby, Java
+    ("bullseye", "3.9", "12", "2.7", &["11", "17"]),
+    ("bookworm", "3.11", "18", "3.1", &["17"]),
+    ("trixie", "3.13", "20", "3.3", &["21", "25"]),
+    ("jammy", "3.10", "12", "3.0", &["11", "17", "21"]),
+    ("noble", "3.12", "18", "3.2", &["11", "17", "21"]),
+    ("plucky", "3.13", "20", "3.3", &["11", "17", "21", "25"]),
+    ("questing", "3.13", "20", "3.3", &["11", "17", "21", "25"]),
 ];
 
 /// How to install what this runtime needs; `None` where nothing would help.
@@ -36,13 +36,21 @@ fn command(definition: &Definition, codename: Option<&str>) -> Option<String> {
             Some(format!("apt-get install python{version}"))
         }
         Language::Python => Some(format!("pyenv install {version}")),
-        Language::Node if packaged.is_some_and(|(_, _, node, _)| *node == version) => {
+        Language::Node if packaged.is_some_and(|(_, _, node, ..)| *node == version) => {
             Some("apt-get install nodejs".into())
         }
         Language::Node => Some(format!("nvm install {version}")),
-        Language::Ruby if packaged.is_some_and(|(.., ruby)| *ruby == version) => Some("apt-get install ruby".into()),
+        Language::Ruby if packaged.is_some_and(|(_, _, _, ruby, _)| *ruby == version) => {
+            Some("apt-get install ruby".into())
+        }
         Language::Ruby => Some(format!("rbenv install {version}")),
-        Language::Java | Language::Dotnet | Language::Provided => None,
+        // The bootstrap needs Java 11.
+        Language::Java if version == "8" => None,
+        Language::Java if packaged.is_some_and(|(.., java)| java.contains(&version)) => {
+            Some(format!("apt-get install openjdk-{version}-jdk-headless"))
+        }
+        Language::Java => Some(format!("sdk install java {version}-tem")),
+        Language::Dotnet | Language::Provided => None,
     }
 }
 
@@ -68,6 +76,8 @@ mod tests {
         check("python3.12", "ID=fedora\n", Some("pyenv install 3.12"));
         check("ruby3.2", "VERSION_CODENAME=noble\n", Some("apt-get install ruby"));
         check("ruby3.3", debian, Some("rbenv install 3.3"));
-        check("java21", debian, None);
+        check("java17", debian, Some("apt-get install openjdk-17-jdk-headless"));
+        check("java21", debian, Some("sdk install java 21-tem"));
+        check("java8.al2", debian, None);
     }
 }

@@ -1,5 +1,7 @@
 //! How a runtime process is started: its command line and the part of its environment that depends on the runtime alone.
 
+pub(crate) mod java;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +42,9 @@ pub struct LaunchOptions<'a> {
     pub exec_wrapper: Option<&'a str>,
     /// `NODE_OPTIONS`.
     pub node_options: Option<&'a str>,
-    /// The function's memory, by which V8 sizes its heap.
+    /// `JAVA_TOOL_OPTIONS`.
+    pub java_tool_options: Option<&'a str>,
+    /// The function's memory, by which V8 and Java's virtual machine size their heaps.
     pub memory_mib: Option<u32>,
 }
 
@@ -78,7 +82,8 @@ impl ResolvedRuntime {
             }
             // Texts are UTF-8, whatever the locale.
             Language::Ruby => argv.extend(["-EUTF-8".into(), format!("{RUNTIME_DIR}/bootstrap.rb").into()]),
-            Language::Java | Language::Dotnet | Language::Provided => {}
+            Language::Java => argv.extend(java::words(interpreter, options).into_iter().map(OsString::from)),
+            Language::Dotnet | Language::Provided => {}
         }
         argv
     }
@@ -90,6 +95,8 @@ impl ResolvedRuntime {
         let mut variables = common(self.definition.id);
         if self.definition.language != Language::Provided {
             variables.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", self.definition.id)));
+        }
+        if !matches!(self.definition.language, Language::Provided | Language::Java) {
             variables.push(("PWD", "/var/task".into()));
             variables.push(("SHLVL", "0".into()));
         }
@@ -100,7 +107,9 @@ impl ResolvedRuntime {
             }
             Language::Node => variables.push(("NODE_PATH", node_path(self.definition.version))),
             Language::Ruby => variables.extend(ruby_variables(self.definition.version)),
-            Language::Java | Language::Dotnet | Language::Provided => {}
+            // The bootstrap takes it away when the virtual machine has read it.
+            Language::Java => variables.push(("LC_ALL", "C.UTF-8".into())),
+            Language::Dotnet | Language::Provided => {}
         }
         variables
     }

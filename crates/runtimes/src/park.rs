@@ -66,7 +66,7 @@ const fn of(
 }
 
 /// Every variable that makes a parked process unfit when a function gives it a value of its own.
-pub static BOOT_VARIABLES: [BootVariables; 17] = [
+pub static BOOT_VARIABLES: [BootVariables; 21] = [
     every("AWS_LAMBDA_EXEC_WRAPPER", "another program is started, and may start anything"),
     every("LD_*", "the dynamic linker reads them before the program runs"),
     every("GLIBC_TUNABLES", "the C library reads it before the program runs"),
@@ -99,7 +99,16 @@ pub static BOOT_VARIABLES: [BootVariables; 17] = [
         "Ruby reads them when it starts; the bootstrap follows RUBYLIB by itself",
     ),
     of(Language::Ruby, "OPENSSL_*", &[], "OpenSSL may have been set up before the function is known"),
+    of(Language::Java, "JAVA_TOOL_OPTIONS", &[], "the virtual machine reads it when it starts"),
+    of(Language::Java, "JDK_JAVA_OPTIONS", &[], "the virtual machine's launcher reads it when it starts"),
+    of(Language::Java, "_JAVA_OPTIONS", &[], "the virtual machine reads it when it starts"),
+    of(Language::Java, "JDK_AOT_VM_OPTIONS", &[], "the virtual machine reads it when it starts"),
 ];
+
+/// Java changes its variables and its folder with the help of a library that there is for these processors.
+fn java_can_park() -> bool {
+    matches!(std::env::consts::ARCH, "x86_64" | "aarch64")
+}
 
 impl BootVariables {
     fn matches(&self, language: Language, name: &str) -> bool {
@@ -118,8 +127,9 @@ impl ResolvedRuntime {
     pub fn parked(&self, memory_mib: u32) -> Option<ParkedLaunch> {
         let memory_mib = match self.definition.language {
             Language::Python | Language::Ruby => None,
-            // The limit of V8's heap is fixed at the start.
+            // The limit of the heap is fixed at the start.
             Language::Node => Some(memory_mib),
+            Language::Java if java_can_park() => Some(memory_mib),
             Language::Java | Language::Dotnet | Language::Provided => return None,
         };
         let mut environment = self.environment();
@@ -152,8 +162,12 @@ impl ResolvedRuntime {
     /// Whether a parked process of this runtime can become the one of a function with these variables.
     #[must_use]
     pub fn can_be_parked(&self, environment: &[(String, String)]) -> bool {
-        matches!(self.definition.language, Language::Python | Language::Node | Language::Ruby)
-            && self.boot_variable(environment).is_none()
+        let parks = match self.definition.language {
+            Language::Python | Language::Node | Language::Ruby => true,
+            Language::Java => java_can_park(),
+            Language::Dotnet | Language::Provided => false,
+        };
+        parks && self.boot_variable(environment).is_none()
     }
 }
 
@@ -205,6 +219,8 @@ mod tests {
         check("nodejs20.x", &[("UV_THREADPOOL_SIZE", "8")], Some("UV_THREADPOOL_SIZE"));
         check("ruby3.3", &[("RUBYLIB", "/opt/x"), ("GEM_PATH", "/opt/y"), ("BUNDLE_GEMFILE", "z")], None);
         check("ruby3.3", &[("RUBYOPT", "--yjit")], Some("RUBYOPT"));
+        check("java17", &[("TZ", "Asia/Tokyo"), ("JAVA_HOME", "/x"), ("NODE_OPTIONS", "--x")], None);
+        check("java17", &[("JAVA_TOOL_OPTIONS", "-Xmx64m")], Some("JAVA_TOOL_OPTIONS"));
     }
 
     #[test]
@@ -233,6 +249,8 @@ mod tests {
         let node = resolved("nodejs20.x").parked(1000).unwrap_or_else(|| panic!("no launch"));
         assert_eq!(Some(node.key), key("nodejs20.x", Some(1000)));
         assert!(node.argv.contains(&"--max-old-space-size=900".into()), "{:?}", node.argv);
+        let java = resolved("java21").parked(512).unwrap_or_else(|| panic!("no launch"));
+        assert_eq!(Some(java.key), key("java21", Some(512)));
         assert_eq!(resolved("provided.al2023").parked(128), None);
         assert!(!resolved("provided.al2023").can_be_parked(&[]));
     }

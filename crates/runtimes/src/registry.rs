@@ -22,11 +22,11 @@ pub struct Runtimes {
 pub enum RuntimeUnavailable {
     #[error("runtime {id} is not known; \"hearth runtimes\" lists those that are")]
     Unknown { id: String },
-    #[error("runtime {id} is not supported yet: this version of Hearth has no bootstrap for {language}")]
-    Unsupported { id: &'static str, language: Language },
+    #[error("runtime {id} is not supported yet: this version of Hearth has no bootstrap for {language} {version}")]
+    Unsupported { id: &'static str, language: Language, version: &'static str },
     #[error(
-        "runtime {id} needs {language} {version}, which was not found on this host; install it with \"{hint}\" and \
-         restart Hearth, or add its folder to the runtimes' search path"
+        "runtime {id} needs {} {version}, which was not found on this host; install it with \"{hint}\" and \
+         restart Hearth, or add its folder to the runtimes' search path", needed(*language)
     )]
     Missing { id: &'static str, language: Language, version: &'static str, hint: String },
     #[error("runtime {id} is configured as an alias of {target}, {reason}")]
@@ -133,7 +133,7 @@ impl Runtimes {
         let state = match resolved {
             Some(_) if alias.is_some() => State::Aliased,
             Some(_) => State::Ready,
-            None if one.language.is_supported() => State::Missing,
+            None if one.language.is_supported() && hints::install(one).is_some() => State::Missing,
             None => State::Unsupported,
         };
         let hint = if state == State::Missing { hints::install(one) } else { None };
@@ -148,11 +148,16 @@ impl Runtimes {
     }
 }
 
+/// The bootstrap for Java is compiled on the host.
+fn needed(language: Language) -> String {
+    if language == Language::Java { "a JDK (not only a JRE) of Java".to_owned() } else { language.to_string() }
+}
+
 fn unavailable(one: &'static Definition) -> RuntimeUnavailable {
     let Definition { id, language, version } = *one;
     match hints::install(one) {
         Some(hint) => RuntimeUnavailable::Missing { id, language, version, hint },
-        None => RuntimeUnavailable::Unsupported { id, language },
+        None => RuntimeUnavailable::Unsupported { id, language, version },
     }
 }
 
@@ -242,7 +247,8 @@ mod tests {
         check(&runtimes, "python3.12", Err("python3.12 needs Python 3.12, which was not found"));
         check(&runtimes, "python3.12", Err("install"));
         check(&runtimes, "provided.al2023", Ok(""));
-        check(&runtimes, "java21", Err("not supported yet"));
+        check(&runtimes, "java21", Err("java21 needs a JDK (not only a JRE) of Java 21, which was not found"));
+        check(&runtimes, "java8.al2", Err("not supported"));
         check(&runtimes, "cobol85", Err("not known"));
     }
 
@@ -256,7 +262,7 @@ mod tests {
         assert_eq!(state("python3.14"), Some((State::Aliased, Some("python3.13"))));
         assert_eq!(state("python3.13"), Some((State::Ready, None)));
         assert_eq!(state("python3.9"), Some((State::Missing, None)));
-        assert_eq!(state("java25"), Some((State::Unsupported, None)));
+        assert_eq!(state("java8.al2"), Some((State::Unsupported, None)));
     }
 
     /// Debian 12 has Ruby 3.1, which no runtime is named after.

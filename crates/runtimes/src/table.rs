@@ -32,7 +32,7 @@ impl Language {
     /// Whether this build has a bootstrap for it (OS-only functions bring their own).
     #[must_use]
     pub fn is_supported(self) -> bool {
-        matches!(self, Self::Python | Self::Node | Self::Ruby | Self::Provided)
+        matches!(self, Self::Python | Self::Node | Self::Ruby | Self::Java | Self::Provided)
     }
 }
 

@@ -48,12 +48,12 @@ class Error:
 
 @dataclass(frozen=True)
 class InitError:
-    """A function that cannot be loaded, and the document that its invoker gets.
+    """A function that cannot be loaded, and the document that its invoker gets, whose type may be missing.
 
     files: changes to the package, {path: content or None}; settings: those of CreateFunction that bring it about.
     """
 
-    type: str
+    type: str | None
     message: str | re.Pattern
     files: Mapping[str, str | None] = field(default_factory=dict)
     settings: Mapping = field(default_factory=dict)
@@ -117,8 +117,8 @@ class Language:
     """Further variables that Lambda sets for this runtime."""
     unset: tuple[str, ...] = ()
     """Variables that other runtimes have and this one has not."""
-    layer: Mapping = field(default_factory=dict)
-    """Files of a layer with a library, whose text the function's case `layer` answers: `from the layer`."""
+    layer: Mapping | Callable[[], Mapping] = field(default_factory=dict)
+    """Files of a layer with a library, or what builds them, whose text the function's case `layer` answers: `from the layer`."""
     stream: Mapping | None = None
     """Settings of CreateFunction that make it the streaming function; None where the language cannot stream."""
 

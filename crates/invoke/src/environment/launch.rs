@@ -81,6 +81,7 @@ impl Launch {
         Ok(self.base.runtime.argv(&LaunchOptions {
             exec_wrapper: own("AWS_LAMBDA_EXEC_WRAPPER"),
             node_options: own("NODE_OPTIONS"),
+            java_tool_options: own("JAVA_TOOL_OPTIONS"),
             memory_mib: Some(self.spec.memory.0),
         }))
     }

@@ -200,9 +200,11 @@ impl Environment {
         spec: Arc<FunctionSpec>,
         initialization: InitializationType,
     ) -> Result<Self, Unmade> {
-        let born = Instant::now();
+        let unavailable = |error| Unmade::Refused(InvokeError::RuntimeUnavailable(error));
         let runtime = plane.workshop.runtimes.resolve(&spec.runtime);
-        let runtime = runtime.map_err(|error| Unmade::Refused(InvokeError::RuntimeUnavailable(error.to_string())))?;
+        let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
+        plane.workshop.prepare(runtime).await.map_err(unavailable)?;
+        let born = Instant::now();
         let id = new_id(plane);
         let launch = Launch {
             base: plane.workshop.base(runtime),

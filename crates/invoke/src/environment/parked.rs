@@ -40,6 +40,7 @@ impl Parked {
     /// # Errors
     /// What went wrong, for the server's log.
     pub(crate) async fn boot(plane: &Plane, base: &Base, key: &LotKey) -> Result<Self, String> {
+        plane.workshop.prepare(&base.runtime).await?;
         let mut parked = Self::start(plane, base, key).await?;
         match timeout(BOOT, parked.link.listen()).await {
             Ok(Said::Parked) => {}

@@ -229,6 +229,19 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
+    /// Makes sure that the bootstrap is there in the form that the interpreter runs: for Java it is compiled when it is
+    /// first needed, which takes seconds.
+    pub(crate) async fn prepare(&self, runtime: &ResolvedRuntime) -> Result<(), String> {
+        let Some(interpreter) = runtime.interpreter.clone() else { return Ok(()) };
+        if self.bootstraps.is_ready(&interpreter) {
+            return Ok(());
+        }
+        let bootstraps = Arc::clone(&self.bootstraps);
+        let compiled = tokio::task::spawn_blocking(move || bootstraps.precompile(&interpreter)).await;
+        let compiled = compiled.map_err(|error| error.to_string())?;
+        compiled.map_err(|error| format!("runtime {} cannot run here: failed to {error}", runtime.definition.id))
+    }
+
     pub(crate) fn base(&self, runtime: &ResolvedRuntime) -> Base {
         Base {
             runtime: runtime.clone(),

@@ -21,6 +21,10 @@ const LIBRARY_USERS: [&str; 19] = [
 pub(super) fn needed(language: Language, executable: &Path, prefix: &Path) -> Vec<PathBuf> {
     let mut paths = vec![own(language, executable, prefix)];
     let mut binaries = vec![executable.to_owned()];
+    if language == Language::Java {
+        paths.extend(linked(prefix));
+        binaries.push(prefix.join("lib/server/libjvm.so"));
+    }
     if !is_system(prefix) {
         binaries.extend(modules(language, prefix));
     }
@@ -53,10 +57,35 @@ fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
-/// Python and Ruby need their libraries next to themselves; Node.js is one file, and the rest of its prefix (npm) is no business of a
-/// function's.
+/// Debian keeps a JDK's settings below `/etc`, and links to each from where the JDK looks: the folders that they are in,
+/// without the one of all certificates, which every sandbox has.
+fn linked(prefix: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![prefix.join("conf"), prefix.join("lib")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if !path.is_symlink() {
+                folders.extend(path.is_dir().then_some(path));
+                continue;
+            }
+            let Ok(target) = std::fs::canonicalize(path) else { continue };
+            match target.strip_prefix("/etc").ok().and_then(|below| below.components().next()) {
+                Some(first) if first.as_os_str() == "ssl" => {}
+                Some(first) => found.push(Path::new("/etc").join(first)),
+                None if target.starts_with(prefix) => {}
+                None => found.push(target),
+            }
+        }
+    }
+    found
+}
+
+/// Python, Ruby and Java need their libraries next to themselves; Node.js is one file, and the rest of its prefix (npm)
+/// is no business of a function's.
 fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
-    let holds_library = matches!(language, Language::Python | Language::Ruby) && executable.starts_with(prefix);
+    let holds_library =
+        matches!(language, Language::Python | Language::Ruby | Language::Java) && executable.starts_with(prefix);
     // A prefix such as `/` or `/home` would open far more than an interpreter.
     if holds_library && prefix.components().count() > 2 { prefix.to_owned() } else { executable.to_owned() }
 }

@@ -24,7 +24,7 @@ pub(super) struct Candidate {
 const SYSTEM: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/opt"];
 
 /// Where version managers keep what they install, below a home folder. `*` is one version.
-const BELOW_HOME: [&str; 12] = [
+const BELOW_HOME: [&str; 15] = [
     ".pyenv/versions/*/bin",
     ".asdf/installs/python/*/bin",
     ".asdf/installs/nodejs/*/bin",
@@ -37,16 +37,22 @@ const BELOW_HOME: [&str; 12] = [
     ".rvm/rubies/*/bin",
     ".asdf/installs/ruby/*/bin",
     ".local/share/mise/installs/ruby/*/bin",
+    ".sdkman/candidates/java/*/bin",
+    ".asdf/installs/java/*/bin",
+    ".local/share/mise/installs/java/*/bin",
 ];
 
 /// The same, by the variable with which a version manager says where it lives.
-const BY_VARIABLE: [(&str, &str); 6] = [
+const BY_VARIABLE: [(&str, &str); 9] = [
     ("PYENV_ROOT", "versions/*/bin"),
     ("NVM_DIR", "versions/node/*/bin"),
     ("ASDF_DATA_DIR", "installs/python/*/bin"),
     ("ASDF_DATA_DIR", "installs/nodejs/*/bin"),
     ("ASDF_DATA_DIR", "installs/ruby/*/bin"),
     ("RBENV_ROOT", "versions/*/bin"),
+    ("ASDF_DATA_DIR", "installs/java/*/bin"),
+    ("SDKMAN_DIR", "candidates/java/*/bin"),
+    ("JAVA_HOME", "bin"),
 ];
 
 /// Everything that looks like an interpreter, in the order of the search.
@@ -75,6 +81,7 @@ fn usual() -> Vec<PathBuf> {
     folders.extend(SYSTEM.map(PathBuf::from));
     folders.extend(expand(Path::new("/opt"), "*/bin"));
     folders.extend(expand(Path::new("/opt"), "rubies/*/bin"));
+    folders.extend(expand(Path::new("/usr/lib/jvm"), "*/bin"));
     for (variable, pattern) in BY_VARIABLE {
         if let Some(root) = std::env::var_os(variable).filter(|root| !root.is_empty()) {
             folders.extend(expand(Path::new(&root), pattern));
@@ -134,14 +141,24 @@ fn names() -> impl Iterator<Item = (Language, String)> {
         };
         Some((definition.language, format!("{name}{}", definition.version)))
     });
-    let general =
-        [(Language::Python, "python3"), (Language::Node, "node"), (Language::Node, "nodejs"), (Language::Ruby, "ruby")];
+    let general = [
+        (Language::Python, "python3"),
+        (Language::Node, "node"),
+        (Language::Node, "nodejs"),
+        (Language::Ruby, "ruby"),
+        (Language::Java, "java"),
+    ];
     versioned.chain(general.map(|(language, name)| (language, name.to_owned())))
 }
 
 fn candidate(language: Language, executable: PathBuf, trust: Option<&Trust>) -> Option<Candidate> {
     let about = fs::metadata(&executable).ok()?;
     if !about.is_file() || about.mode() & 0o111 == 0 || !is_elf(&executable) {
+        return None;
+    }
+    // The bootstrap is compiled on this host. Not a matter for the cache: a compiler may be installed later.
+    if language == Language::Java && !executable.with_file_name("javac").exists() {
+        tracing::debug!(executable = %executable.display(), "a JRE, which has no compiler for the bootstrap");
         return None;
     }
     if trust.is_some_and(|trust| !trust.covers(&executable)) {

@@ -51,7 +51,11 @@ pub(super) fn identify(language: Language, executable: &Path, timeout: Duration)
             let answer = ask(executable, &["--disable=gems", "-e", ASK_RUBY], timeout)?;
             stated_identity(&answer, "ruby").ok_or(ProbeError::Answer(answer))
         }
-        Language::Java | Language::Dotnet | Language::Provided => Err(ProbeError::Language(language)),
+        Language::Java => {
+            let answer = ask(executable, &["--version"], timeout)?;
+            java_identity(&answer, executable).ok_or(ProbeError::Answer(answer))
+        }
+        Language::Dotnet | Language::Provided => Err(ProbeError::Language(language)),
     }
 }
 
@@ -73,6 +77,21 @@ fn node_identity(answer: &str, executable: &Path) -> Option<Identity> {
     is_version(version).then(|| Identity {
         version: version.to_owned(),
         prefix: prefix.to_owned(),
+    })
+}
+
+/// `openjdk 17.0.15 2025-04-15` and two more lines, the last of which names the virtual machine. The numbers at the end
+/// are left out where they are 0.
+fn java_identity(answer: &str, executable: &Path) -> Option<Identity> {
+    let said = answer.split_whitespace().nth(1)?;
+    let (numbers, mark) = said.split_once('-').map_or((said, None), |(numbers, mark)| (numbers, Some(mark)));
+    let mut parts: Vec<&str> = numbers.split('.').take(3).collect();
+    parts.resize(3, "0");
+    let version = parts.join(".") + &mark.map(|mark| format!("-{mark}")).unwrap_or_default();
+    let usable = is_version(&version) && !answer.contains("OpenJ9");
+    usable.then(|| Identity {
+        version,
+        prefix: executable.parent().and_then(Path::parent).unwrap_or(executable).to_owned(),
     })
 }
 
@@ -134,6 +153,25 @@ mod tests {
         check_python("3.12\n/usr\ncpython\n", None);
         check_python("3.12.1\nusr\ncpython\n", None);
         check_python("", None);
+    }
+
+    #[track_caller]
+    fn check_java(answer: &str, expected: Option<&str>) {
+        let found = java_identity(answer, Path::new("/usr/lib/jvm/x/bin/java"));
+        assert!(found.as_ref().is_none_or(|one| one.prefix == Path::new("/usr/lib/jvm/x")));
+        assert_eq!(found.map(|one| one.version).as_deref(), expected);
+    }
+
+    #[test]
+    fn every_way_of_writing_a_java_version() {
+        let hotspot = "\nOpenJDK Runtime Environment (build 17.0.15+6)\nOpenJDK 64-Bit Server VM (build 17.0.15+6)\n";
+        check_java(&format!("openjdk 17.0.15 2025-04-15{hotspot}"), Some("17.0.15"));
+        check_java(&format!("java 25 2025-09-16 LTS{hotspot}"), Some("25.0.0"));
+        check_java(&format!("openjdk 11.0.20.1 2023-08-24{hotspot}"), Some("11.0.20"));
+        check_java(&format!("openjdk 26-ea 2026-03-17{hotspot}"), Some("26.0.0-ea"));
+        check_java("openjdk 17.0.1 2021-10-19\nIBM\nEclipse OpenJ9 VM (build x)\n", None);
+        check_java("Unrecognized option: --version", None);
+        check_java("", None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::Location;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -36,7 +36,7 @@ pub(crate) struct Subject {
     pub(crate) definition: &'static Definition,
     pub(crate) language: Language,
     pub(crate) version: String,
-    /// Minor version of Python and Ruby, major version of Node.js.
+    /// Minor version of Python and Ruby, major version of Node.js and Java.
     pub(crate) number: u64,
     runtime: ResolvedRuntime,
 }
@@ -61,7 +61,7 @@ pub(crate) fn interpreters() -> &'static [Subject] {
 fn subject(runtime: &ResolvedRuntime) -> Option<Subject> {
     let interpreter: &Interpreter = runtime.interpreter.as_ref()?;
     let key = interpreter.version_key();
-    let number = if interpreter.language == Language::Node { key[0] } else { key[1] };
+    let number = key[usize::from(!matches!(interpreter.language, Language::Node | Language::Java))];
     bootstraps().precompile(interpreter).expect("compile the bootstrap");
     Some(Subject {
         definition: runtime.definition,
@@ -70,6 +70,17 @@ fn subject(runtime: &ResolvedRuntime) -> Option<Subject> {
         number,
         runtime: runtime.clone(),
     })
+}
+
+impl Subject {
+    pub(crate) fn executable(&self) -> &Path {
+        self.runtime.interpreter.as_ref().map_or(Path::new(""), |interpreter| &interpreter.executable)
+    }
+}
+
+/// Where the bootstrap of a language lies.
+pub(crate) fn bootstrap_folder(language: Language) -> PathBuf {
+    bootstraps().folder(language).expect("a bootstrap")
 }
 
 fn bootstraps() -> &'static Bootstraps {
@@ -240,9 +251,13 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(language: Language, file: &str, code: &str, handler: &'static str) -> Self {
+        Self::empty(language, handler).file(file, code)
+    }
+
+    pub(crate) fn empty(language: Language, handler: &'static str) -> Self {
         Self {
             language,
-            files: vec![(file.to_owned(), code.as_bytes().to_vec())],
+            files: Vec::new(),
             handler,
             variables: Vec::new(),
             calls: Vec::new(),
@@ -260,8 +275,12 @@ impl Case {
         self
     }
 
-    pub(crate) fn file(mut self, path: &str, content: &str) -> Self {
-        self.files.push((path.to_owned(), content.as_bytes().to_vec()));
+    pub(crate) fn file(self, path: &str, content: &str) -> Self {
+        self.bytes(path, content.as_bytes())
+    }
+
+    pub(crate) fn bytes(mut self, path: &str, content: &[u8]) -> Self {
+        self.files.push((path.to_owned(), content.to_vec()));
         self
     }
 
@@ -519,8 +538,8 @@ impl Case {
 /// The bootstrap's command line, with the bootstrap where it lies on the host.
 fn command(subject: &Subject, argv: &[OsString]) -> Command {
     let folder = bootstraps().folder(subject.language).expect("a bootstrap");
-    let in_folder = |word: &OsString| {
-        word.to_str().and_then(|word| word.strip_prefix("/var/runtime/")).map(|file| folder.join(file).into_os_string())
+    let in_folder = |word: &OsString| -> Option<OsString> {
+        word.to_str().map(|word| word.replace("/var/runtime/", &format!("{}/", folder.display())).into())
     };
     let argv: Vec<_> = argv.iter().map(|word| in_folder(word).unwrap_or_else(|| word.clone())).collect();
     let mut command = Command::new(&argv[0]);

@@ -8,6 +8,7 @@
 
 mod examples;
 mod harness;
+mod java;
 mod node;
 mod python;
 mod ruby;
@@ -19,9 +20,12 @@ use hearth_runtimes::Language;
 #[test]
 fn there_is_an_interpreter_of_each_language_to_check() {
     let found: Vec<_> = interpreters().iter().map(|one| (one.definition.id, &one.version)).collect();
-    for (language, wanted) in
-        [(Language::Python, "Python 3.9"), (Language::Node, "Node.js 18"), (Language::Ruby, "Ruby 3.1")]
-    {
+    for (language, wanted) in [
+        (Language::Python, "Python 3.9"),
+        (Language::Node, "Node.js 18"),
+        (Language::Ruby, "Ruby 3.1"),
+        (Language::Java, "a JDK of Java 11"),
+    ] {
         let there = interpreters().iter().any(|one| one.language == language);
         assert!(there, "install {wanted} or newer; found {found:?}");
     }
