@@ -1,18 +1,16 @@
 """Java: Hearth's bootstrap, and AWS's own client as the bootstrap of an OS-only function."""
 
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from xml.etree import ElementTree
 
 from harness.functions import PROVIDED
+from harness.java import NEEDS, runtime
 from harness.packages import program
 from suite.build import FUNCTIONS, folder_of, once, run, sources
 from suite.language import Error, InitError, Language
 
 SOURCE = FUNCTIONS / "java"
-NEEDS = "install a JDK of version 11 or newer, and Maven: apt-get install default-jdk-headless maven"
 
 # The client brings its Java along, as the functions do that run it on Lambda: what a JDK of the host may have outside of
 # the system's folders, a function does not see.
@@ -22,13 +20,6 @@ exec /var/task/java/bin/java -Xmx200m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -
   -cp '/var/task/client/*' com.amazonaws.services.lambda.runtime.api.client.AWSLambda "$_HANDLER"
 """
 MODULES = "java.base,java.logging,java.management,java.naming,java.sql,java.xml,jdk.unsupported"
-
-
-def runtime():
-    """The runtime id of the host's Java."""
-    assert shutil.which("javac"), f"expected javac on the PATH; {NEEDS}"
-    said = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True)
-    return "java" + re.search(r"\d+", said.stdout + said.stderr)[0]
 
 
 RUNTIME = runtime()
