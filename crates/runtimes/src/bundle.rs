@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest as _, Sha256};
 
 use crate::discover::Interpreter;
+use crate::dotnet;
 use crate::table::Language;
 
 /// The folder of [`Bootstraps::nothing`].
@@ -114,6 +115,14 @@ static FILES: &[(&str, &str)] = packed![
     "ruby/hearth_runtime/paths.rb",
 ];
 
+/// The same of what is compiled when Hearth is developed: `runtimes/dotnet` says how, and a test that it still fits.
+static BINARIES: &[(&str, &[u8])] =
+    &[("dotnet/Hearth.Runtime.dll", include_bytes!("../../../runtimes/dotnet/Hearth.Runtime.dll"))];
+
+fn packed() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES.iter().map(|(path, text)| (*path, text.as_bytes())).chain(BINARIES.iter().copied())
+}
+
 /// Compiles the modules beside the bootstrap, so that no sandbox has to: its root is read-only, and would compile them
 /// anew at every start. Unchecked, because the folder's name already vouches for its content.
 const PRECOMPILE: &str = "\
@@ -160,7 +169,8 @@ impl Bootstraps {
     }
 
     /// Stores the bootstrap in the interpreter's compiled form: Java runs nothing else, and Python saves several
-    /// milliseconds at every start. Idempotent; does nothing for other languages.
+    /// milliseconds at every start. For .NET, writes the file by which the assembly runs on this version. Idempotent; does
+    /// nothing for other languages.
     pub fn precompile(&self, interpreter: &Interpreter) -> io::Result<()> {
         match interpreter.language {
             Language::Python => self.compile_python(interpreter),
@@ -168,7 +178,12 @@ impl Bootstraps {
                 let sources: Vec<_> = FILES.iter().filter_map(|(path, _)| path.strip_prefix("java/")).collect();
                 java::compile(&self.root.join("java"), &sources, interpreter)
             }
-            Language::Node | Language::Dotnet | Language::Ruby | Language::Provided => Ok(()),
+            Language::Dotnet => {
+                let folder = self.root.join("dotnet");
+                dotnet::configure(&folder, interpreter)?;
+                make_readable(&folder)
+            }
+            Language::Node | Language::Ruby | Language::Provided => Ok(()),
         }
     }
 
@@ -210,17 +225,18 @@ fn folder_name(language: Language) -> Option<&'static str> {
         Language::Node => Some("nodejs"),
         Language::Ruby => Some("ruby"),
         Language::Java => Some("java"),
-        Language::Dotnet | Language::Provided => None,
+        Language::Dotnet => Some("dotnet"),
+        Language::Provided => None,
     }
 }
 
 fn digest(wanted: impl Fn(&str) -> bool) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in FILES.iter().filter(|(path, _)| wanted(path)) {
+    for (path, content) in packed().filter(|(path, _)| wanted(path)) {
         hash.update((path.len() as u64).to_be_bytes());
         hash.update(path);
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
+        hash.update((content.len() as u64).to_be_bytes());
+        hash.update(content);
     }
     hash.finalize().into()
 }
@@ -228,7 +244,7 @@ fn digest(wanted: impl Fn(&str) -> bool) -> [u8; 32] {
 fn is_intact(root: &Path) -> bool {
     root.join(NOTHING).is_dir()
         && root.join(NODE_LINK).is_symlink()
-        && FILES.iter().all(|(path, text)| fs::read(root.join(path)).is_ok_and(|found| found == text.as_bytes()))
+        && packed().all(|(path, content)| fs::read(root.join(path)).is_ok_and(|found| found == content))
 }
 
 /// Builds the folder under another name, then moves it into its place.
@@ -253,13 +269,13 @@ fn replace(dir: &Path, root: &Path) -> io::Result<()> {
 }
 
 fn write_all(draft: &Path) -> io::Result<()> {
-    for (path, text) in FILES {
+    for (path, content) in packed() {
         let path = draft.join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
         let mut file = fs::File::create(&path)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(content)?;
         file.sync_all()?;
     }
     fs::create_dir_all(draft.join(NOTHING))?;

@@ -94,13 +94,18 @@ fn probe_all<'a>(candidates: &[&'a Candidate]) -> Vec<(&'a Candidate, Option<Int
 fn probe(candidate: &Candidate) -> Option<Interpreter> {
     let identity = probe::identify(candidate.language, &candidate.executable, PROBE_TIMEOUT);
     match identity {
-        Ok(identity) => Some(Interpreter {
-            needs_mounts: mounts::needed(candidate.language, &candidate.executable, &identity.prefix),
-            language: candidate.language,
-            version: identity.version,
-            executable: candidate.executable.clone(),
-            prefix: identity.prefix,
-        }),
+        Ok(identity) => {
+            // What was found of .NET is one of the versions beside its program.
+            let host = crate::dotnet::host(&candidate.executable).filter(|_| candidate.language == Language::Dotnet);
+            let executable = host.map_or_else(|| candidate.executable.clone(), |(program, _)| program);
+            Some(Interpreter {
+                needs_mounts: mounts::needed(candidate.language, &executable, &identity.prefix),
+                language: candidate.language,
+                version: identity.version,
+                executable,
+                prefix: identity.prefix,
+            })
+        }
         Err(reason) => {
             tracing::debug!(executable = %candidate.executable.display(), %reason, "not an interpreter to use");
             None

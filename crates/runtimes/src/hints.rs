@@ -50,7 +50,8 @@ fn command(definition: &Definition, codename: Option<&str>) -> Option<String> {
             Some(format!("apt-get install openjdk-{version}-jdk-headless"))
         }
         Language::Java => Some(format!("sdk install java {version}-tem")),
-        Language::Dotnet | Language::Provided => None,
+        Language::Dotnet => Some(crate::dotnet::install(version, codename)),
+        Language::Provided => None,
     }
 }
 

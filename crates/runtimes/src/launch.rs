@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bundle;
 use crate::discover::Interpreter;
+use crate::dotnet;
 use crate::table::{Definition, Language};
 
 /// Names the descriptor of the lean channel to a bootstrap.
@@ -20,7 +21,7 @@ pub const TELEMETRY_FD_VARIABLE: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 /// Where an OS-only function's executable may be, the first found wins.
 pub const PROVIDED_BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
 
-const RUNTIME_DIR: &str = "/var/runtime";
+pub(crate) const RUNTIME_DIR: &str = "/var/runtime";
 
 /// Raised with the bootstraps' behaviour; part of the version that functions see in their log.
 const REVISION: u32 = 1;
@@ -44,8 +45,14 @@ pub struct LaunchOptions<'a> {
     pub node_options: Option<&'a str>,
     /// `JAVA_TOOL_OPTIONS`.
     pub java_tool_options: Option<&'a str>,
-    /// The function's memory, by which V8 and Java's virtual machine size their heaps.
+    /// The function's memory, by which V8, Java's virtual machine and .NET size their heaps.
     pub memory_mib: Option<u32>,
+    /// The function's handler: in .NET it may name a program of its own.
+    pub handler: Option<&'a str>,
+    /// Where `/var/task` lies on the host, to see whether that program is there.
+    pub task: Option<&'a Path>,
+    /// The function sets `DOTNET_GCHeapHardLimit`.
+    pub own_heap_limit: bool,
 }
 
 /// The first executable that is there, given where `/var/task` and `/opt` lie on the host.
@@ -72,6 +79,10 @@ impl ResolvedRuntime {
             Some(wrapper) => ["/bin/sh", "-c", "exec \"$@\"", "sh", wrapper].map(OsString::from).to_vec(),
             None => Vec::new(),
         };
+        if self.definition.language == Language::Dotnet {
+            argv.extend(dotnet::argv(interpreter, self.alias.is_some(), options));
+            return argv;
+        }
         argv.push(interpreter.executable.clone().into_os_string());
         match self.definition.language {
             // No site hooks: they double the time to start, and process `.pth` files that no function asked for.
@@ -109,7 +120,8 @@ impl ResolvedRuntime {
             Language::Ruby => variables.extend(ruby_variables(self.definition.version)),
             // The bootstrap takes it away when the virtual machine has read it.
             Language::Java => variables.push(("LC_ALL", "C.UTF-8".into())),
-            Language::Dotnet | Language::Provided => {}
+            Language::Dotnet => variables.extend(dotnet::variables(self.definition.id)),
+            Language::Provided => {}
         }
         variables
     }
@@ -124,6 +136,13 @@ impl ResolvedRuntime {
     #[must_use]
     pub fn uses_channel(&self) -> bool {
         self.definition.language != Language::Provided
+    }
+
+    /// Whether a handler of this name is a program of the function's own, which starts as it is and speaks the HTTP Runtime
+    /// API.
+    #[must_use]
+    pub fn runs_executable(&self, handler: &str) -> bool {
+        self.definition.language == Language::Dotnet && dotnet::names_executable(handler)
     }
 
     /// The runtime version of the `INIT_START` line: `python:3.12.v1`, `provided:al2023.v1`.

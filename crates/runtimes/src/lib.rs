@@ -17,6 +17,7 @@
 pub mod bundle;
 pub mod channel;
 pub mod discover;
+mod dotnet;
 mod frames;
 mod hints;
 pub mod launch;

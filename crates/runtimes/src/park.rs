@@ -66,7 +66,7 @@ const fn of(
 }
 
 /// Every variable that makes a parked process unfit when a function gives it a value of its own.
-pub static BOOT_VARIABLES: [BootVariables; 21] = [
+pub static BOOT_VARIABLES: [BootVariables; 25] = [
     every("AWS_LAMBDA_EXEC_WRAPPER", "another program is started, and may start anything"),
     every("LD_*", "the dynamic linker reads them before the program runs"),
     every("GLIBC_TUNABLES", "the C library reads it before the program runs"),
@@ -98,6 +98,10 @@ pub static BOOT_VARIABLES: [BootVariables; 21] = [
         &["RUBYLIB"],
         "Ruby reads them when it starts; the bootstrap follows RUBYLIB by itself",
     ),
+    of(Language::Dotnet, "DOTNET_*", &[], ".NET reads them when it starts"),
+    of(Language::Dotnet, "COMPlus_*", &[], ".NET reads them when it starts, by their older name"),
+    of(Language::Dotnet, "CORECLR_*", &[], "a profiler is loaded when .NET starts"),
+    of(Language::Dotnet, "CLR_*", &[], ".NET chooses the libraries of the system by them, once"),
     of(Language::Ruby, "OPENSSL_*", &[], "OpenSSL may have been set up before the function is known"),
     of(Language::Java, "JAVA_TOOL_OPTIONS", &[], "the virtual machine reads it when it starts"),
     of(Language::Java, "JDK_JAVA_OPTIONS", &[], "the virtual machine's launcher reads it when it starts"),
@@ -128,9 +132,9 @@ impl ResolvedRuntime {
         let memory_mib = match self.definition.language {
             Language::Python | Language::Ruby => None,
             // The limit of the heap is fixed at the start.
-            Language::Node => Some(memory_mib),
+            Language::Node | Language::Dotnet => Some(memory_mib),
             Language::Java if java_can_park() => Some(memory_mib),
-            Language::Java | Language::Dotnet | Language::Provided => return None,
+            Language::Java | Language::Provided => return None,
         };
         let mut environment = self.environment();
         environment.push((PARKED_VARIABLE, "1".to_owned()));
@@ -163,9 +167,9 @@ impl ResolvedRuntime {
     #[must_use]
     pub fn can_be_parked(&self, environment: &[(String, String)]) -> bool {
         let parks = match self.definition.language {
-            Language::Python | Language::Node | Language::Ruby => true,
+            Language::Python | Language::Node | Language::Dotnet | Language::Ruby => true,
             Language::Java => java_can_park(),
-            Language::Dotnet | Language::Provided => false,
+            Language::Provided => false,
         };
         parks && self.boot_variable(environment).is_none()
     }
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn variables_that_count_at_the_start_alone_need_a_start() {
-        for id in ["python3.12", "nodejs20.x", "ruby3.3"] {
+        for id in ["python3.12", "nodejs20.x", "ruby3.3", "dotnet8"] {
             check(id, &[("TABLE", "t"), ("TZ", "Asia/Tokyo"), ("PATH", "/opt/bin"), ("HOME", "/tmp")], None);
             check(id, &[("STAGE", "x"), ("LD_PRELOAD", "/opt/x.so")], Some("LD_PRELOAD"));
             check(id, &[("MALLOC_ARENA_MAX", "2")], Some("MALLOC_ARENA_MAX"));
@@ -218,6 +222,7 @@ mod tests {
         check("nodejs20.x", &[("NODE_OPTIONS", "--enable-source-maps")], Some("NODE_OPTIONS"));
         check("nodejs20.x", &[("UV_THREADPOOL_SIZE", "8")], Some("UV_THREADPOOL_SIZE"));
         check("ruby3.3", &[("RUBYLIB", "/opt/x"), ("GEM_PATH", "/opt/y"), ("BUNDLE_GEMFILE", "z")], None);
+        check("dotnet8", &[("DOTNET_gcServer", "1")], Some("DOTNET_gcServer"));
         check("ruby3.3", &[("RUBYOPT", "--yjit")], Some("RUBYOPT"));
         check("java17", &[("TZ", "Asia/Tokyo"), ("JAVA_HOME", "/x"), ("NODE_OPTIONS", "--x")], None);
         check("java17", &[("JAVA_TOOL_OPTIONS", "-Xmx64m")], Some("JAVA_TOOL_OPTIONS"));
@@ -225,7 +230,7 @@ mod tests {
 
     #[test]
     fn values_that_every_process_of_the_runtime_has_are_no_hindrance() {
-        for id in ["python3.12", "nodejs20.x", "ruby3.3"] {
+        for id in ["python3.12", "nodejs20.x", "ruby3.3", "dotnet8"] {
             let all: Vec<_> =
                 resolved(id).environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             assert!(resolved(id).can_be_parked(&all));

@@ -32,7 +32,7 @@ impl Language {
     /// Whether this build has a bootstrap for it (OS-only functions bring their own).
     #[must_use]
     pub fn is_supported(self) -> bool {
-        matches!(self, Self::Python | Self::Node | Self::Ruby | Self::Java | Self::Provided)
+        matches!(self, Self::Python | Self::Node | Self::Ruby | Self::Java | Self::Dotnet | Self::Provided)
     }
 }
 
@@ -85,7 +85,12 @@ static DEFINITIONS: [Definition; 22] = [
 
 /// Versions that AWS has no runtime for, or no longer, but that can stand in for one that it has: the targets of aliases,
 /// beside the identifiers above.
-static STAND_INS: [Definition; 1] = [define("ruby3.1", Language::Ruby, "3.1")];
+static STAND_INS: [Definition; 4] = [
+    define("dotnetcore3.1", Language::Dotnet, "3.1"),
+    define("dotnet6", Language::Dotnet, "6"),
+    define("dotnet9", Language::Dotnet, "9"),
+    define("ruby3.1", Language::Ruby, "3.1"),
+];
 
 /// Every identifier that is known, those of languages without a bootstrap included.
 #[must_use]

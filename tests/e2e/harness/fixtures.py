@@ -2,6 +2,7 @@
 
 import pytest
 
+from . import dotnet
 from .clients import Caller
 from .cli import AwsCli
 from .functions import Lab
@@ -25,14 +26,17 @@ def responses_obey_the_model():
     assert not found, "responses that differ from the service model:\n" + "\n".join(found[:20])
 
 
-# Debian 12 has an older Ruby than any runtime is named after.
-STAND_INS = "ruby3.2=ruby3.1"
+# Debian 12 has an older Ruby than any runtime is named after, and `make dotnet` installs another .NET.
+STAND_INS = {
+    "HEARTH_RUNTIMES_ALIASES": "ruby3.2=ruby3.1,dotnet8=dotnet9",
+    "HEARTH_RUNTIMES_SEARCH": str(dotnet.INSTALLED),
+}
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The server that most tests share."""
-    server = Server(tmp_path_factory.mktemp("shared"), env={"HEARTH_RUNTIMES_ALIASES": STAND_INS}).start()
+    server = Server(tmp_path_factory.mktemp("shared"), env=STAND_INS).start()
     yield server
     server.stop_cleanly()
 

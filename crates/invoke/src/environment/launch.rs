@@ -32,7 +32,7 @@ pub(super) struct Launch {
 impl Launch {
     /// True when the runtime speaks over the lean channel.
     pub(super) fn uses_channel(&self) -> bool {
-        self.base.runtime.uses_channel()
+        self.base.runtime.uses_channel() && !self.base.runtime.runs_executable(&self.spec.handler)
     }
 
     pub(super) fn is_snap_start(&self) -> bool {
@@ -83,6 +83,9 @@ impl Launch {
             node_options: own("NODE_OPTIONS"),
             java_tool_options: own("JAVA_TOOL_OPTIONS"),
             memory_mib: Some(self.spec.memory.0),
+            handler: Some(&self.spec.handler),
+            task: Some(self.spec.code.path()),
+            own_heap_limit: own("DOTNET_GCHeapHardLimit").is_some(),
         }))
     }
 

@@ -81,11 +81,11 @@ fn linked(prefix: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Python, Ruby and Java need their libraries next to themselves; Node.js is one file, and the rest of its prefix (npm)
-/// is no business of a function's.
+/// Python, Ruby, Java and .NET need their libraries next to themselves; Node.js is one file, and the rest of its prefix
+/// (npm) is no business of a function's.
 fn own(language: Language, executable: &Path, prefix: &Path) -> PathBuf {
-    let holds_library =
-        matches!(language, Language::Python | Language::Ruby | Language::Java) && executable.starts_with(prefix);
+    let holds_library = matches!(language, Language::Python | Language::Ruby | Language::Java | Language::Dotnet)
+        && executable.starts_with(prefix);
     // A prefix such as `/` or `/home` would open far more than an interpreter.
     if holds_library && prefix.components().count() > 2 { prefix.to_owned() } else { executable.to_owned() }
 }

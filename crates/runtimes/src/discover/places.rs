@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::DiscoveryConfig;
+use crate::dotnet;
 use crate::table::{Language, definitions};
 
 /// An executable that may be an interpreter.
@@ -24,7 +25,7 @@ pub(super) struct Candidate {
 const SYSTEM: [&str; 3] = ["/usr/bin", "/usr/local/bin", "/opt"];
 
 /// Where version managers keep what they install, below a home folder. `*` is one version.
-const BELOW_HOME: [&str; 15] = [
+const BELOW_HOME: [&str; 19] = [
     ".pyenv/versions/*/bin",
     ".asdf/installs/python/*/bin",
     ".asdf/installs/nodejs/*/bin",
@@ -40,10 +41,14 @@ const BELOW_HOME: [&str; 15] = [
     ".sdkman/candidates/java/*/bin",
     ".asdf/installs/java/*/bin",
     ".local/share/mise/installs/java/*/bin",
+    ".dotnet",
+    ".asdf/installs/dotnet/*",
+    ".asdf/installs/dotnet-core/*",
+    ".local/share/mise/dotnet-root",
 ];
 
 /// The same, by the variable with which a version manager says where it lives.
-const BY_VARIABLE: [(&str, &str); 9] = [
+const BY_VARIABLE: [(&str, &str); 10] = [
     ("PYENV_ROOT", "versions/*/bin"),
     ("NVM_DIR", "versions/node/*/bin"),
     ("ASDF_DATA_DIR", "installs/python/*/bin"),
@@ -53,6 +58,7 @@ const BY_VARIABLE: [(&str, &str); 9] = [
     ("ASDF_DATA_DIR", "installs/java/*/bin"),
     ("SDKMAN_DIR", "candidates/java/*/bin"),
     ("JAVA_HOME", "bin"),
+    ("DOTNET_ROOT", ""),
 ];
 
 /// Everything that looks like an interpreter, in the order of the search.
@@ -82,6 +88,8 @@ fn usual() -> Vec<PathBuf> {
     folders.extend(expand(Path::new("/opt"), "*/bin"));
     folders.extend(expand(Path::new("/opt"), "rubies/*/bin"));
     folders.extend(expand(Path::new("/usr/lib/jvm"), "*/bin"));
+    folders.extend(dotnet::FOLDERS.map(PathBuf::from));
+    folders.extend(dotnet::install_location());
     for (variable, pattern) in BY_VARIABLE {
         if let Some(root) = std::env::var_os(variable).filter(|root| !root.is_empty()) {
             folders.extend(expand(Path::new(&root), pattern));
@@ -129,6 +137,11 @@ fn collect(folder: &Path, trust: Option<&Trust>, seen: &mut HashSet<PathBuf>, fo
             found.extend(candidate(language, executable, trust));
         }
     }
+    for engine in dotnet::engines(folder) {
+        if seen.insert(engine.clone()) {
+            found.extend(candidate(Language::Dotnet, engine, trust));
+        }
+    }
 }
 
 /// The file names of interpreters: `python3.9`, `ruby3.3` ... and the general ones.
@@ -153,7 +166,13 @@ fn names() -> impl Iterator<Item = (Language, String)> {
 
 fn candidate(language: Language, executable: PathBuf, trust: Option<&Trust>) -> Option<Candidate> {
     let about = fs::metadata(&executable).ok()?;
-    if !about.is_file() || about.mode() & 0o111 == 0 || !is_elf(&executable) {
+    // An engine of .NET is a library; its program is what is run.
+    let program = match language {
+        Language::Dotnet => dotnet::host(&executable)?.0,
+        _ => executable.clone(),
+    };
+    let runnable = fs::metadata(&program).is_ok_and(|about| about.is_file() && about.mode() & 0o111 != 0);
+    if !about.is_file() || !runnable || !is_elf(&executable) || !is_elf(&program) {
         return None;
     }
     // The bootstrap is compiled on this host. Not a matter for the cache: a compiler may be installed later.
@@ -161,7 +180,7 @@ fn candidate(language: Language, executable: PathBuf, trust: Option<&Trust>) -> 
         tracing::debug!(executable = %executable.display(), "a JRE, which has no compiler for the bootstrap");
         return None;
     }
-    if trust.is_some_and(|trust| !trust.covers(&executable)) {
+    if trust.is_some_and(|trust| !trust.covers(&executable) || !trust.covers(&program)) {
         tracing::warn!(
             executable = %executable.display(),
             "interpreter passed over: someone other than this user or root can change it; name its folder in the \

@@ -55,7 +55,13 @@ pub(super) fn identify(language: Language, executable: &Path, timeout: Duration)
             let answer = ask(executable, &["--version"], timeout)?;
             java_identity(&answer, executable).ok_or(ProbeError::Answer(answer))
         }
-        Language::Dotnet | Language::Provided => Err(ProbeError::Language(language)),
+        // The folder's name says it, so nothing has to be run.
+        Language::Dotnet => {
+            let (host, version) = crate::dotnet::host(executable).ok_or(ProbeError::Language(language))?;
+            let prefix = host.parent().unwrap_or(Path::new("/")).to_owned();
+            if is_version(&version) { Ok(Identity { version, prefix }) } else { Err(ProbeError::Answer(version)) }
+        }
+        Language::Provided => Err(ProbeError::Language(language)),
     }
 }
 

@@ -63,6 +63,27 @@ fn webhook_ruby_lets_through_what_is_signed() {
 }
 
 #[test]
+fn csv_report_dotnet_adds_up() {
+    let event = "{\"csv\":\"region,amount\\nnorth,10\\nsouth,2.5\\n\\\"no,rth\\\",5\\nsouth,many\",\"sum\":\"amount\",\"by\":\"region\"}";
+    let library = super::dotnet::library("examples/csv-report-dotnet/Function.cs", "CsvReport.dll");
+    let case = Case::new(Language::Dotnet, "README.md", "", "CsvReport::CsvReport.Function::Handle");
+    let case = library.iter().fold(case, |case, (path, content)| case.bytes(path, content));
+    case.call(event)
+        .expect(|_, seen| {
+            let Answer::Result(body) = &seen.answers[0] else { panic!("{seen:?}") };
+            let result: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+            assert_eq!(result["Total"], 17.5);
+            assert_eq!((&result["Rows"], &result["Skipped"]), (&4.into(), &1.into()));
+            assert_eq!(result["Groups"][0]["Name"], "no,rth");
+            assert_eq!(
+                result["Groups"][2],
+                serde_json::json!({"Name": "south", "Rows": 1, "Total": 2.5, "Average": 2.5})
+            );
+        })
+        .check();
+}
+
+#[test]
 fn hello_provided_is_a_runtime_of_its_own() {
     let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello-provided/bootstrap");
     let events = ["{\"name\":\"Adé\"}".to_owned(), format!("\"{}\"", "x".repeat(100_000))];

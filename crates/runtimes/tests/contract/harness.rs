@@ -36,21 +36,25 @@ pub(crate) struct Subject {
     pub(crate) definition: &'static Definition,
     pub(crate) language: Language,
     pub(crate) version: String,
-    /// Minor version of Python and Ruby, major version of Node.js and Java.
+    /// Minor version of Python and Ruby, major version of Node.js, Java and .NET.
     pub(crate) number: u64,
     runtime: ResolvedRuntime,
 }
 
-/// One interpreter for each runtime that this host can serve, and one that stands in for Ruby's where it has none (Debian
-/// 12 has Ruby 3.1).
+/// Where the host has no version that a runtime is named after: Debian 12 has Ruby 3.1, `make dotnet` two of .NET.
+const STAND_INS: [(&str, &str); 3] = [("ruby3.2", "ruby3.1"), ("dotnet8", "dotnetcore3.1"), ("dotnet10", "dotnet9")];
+
+/// One interpreter for each runtime that this host can serve, or that stands in for one.
 pub(crate) fn interpreters() -> &'static [Subject] {
     static FOUND: OnceLock<Vec<Subject>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let extra = std::env::var_os("HEARTH_TEST_INTERPRETERS").unwrap_or_default();
-        let search_dirs = std::env::split_paths(&extra).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        let dotnet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/dotnet");
+        let search_dirs =
+            std::env::split_paths(&extra).filter(|dir| !dir.as_os_str().is_empty()).chain([dotnet]).collect();
         let runtimes = Runtimes::discover(&DiscoveryConfig {
             search_dirs,
-            aliases: [("ruby3.2".to_owned(), "ruby3.1".to_owned())].into(),
+            aliases: STAND_INS.map(|(runtime, target)| (runtime.to_owned(), target.to_owned())).into(),
             ..DiscoveryConfig::default()
         });
         let ready = runtimes.list().into_iter().filter(|one| matches!(one.state, State::Ready | State::Aliased));
@@ -61,7 +65,7 @@ pub(crate) fn interpreters() -> &'static [Subject] {
 fn subject(runtime: &ResolvedRuntime) -> Option<Subject> {
     let interpreter: &Interpreter = runtime.interpreter.as_ref()?;
     let key = interpreter.version_key();
-    let number = key[usize::from(!matches!(interpreter.language, Language::Node | Language::Java))];
+    let number = key[usize::from(matches!(interpreter.language, Language::Python | Language::Ruby))];
     bootstraps().precompile(interpreter).expect("compile the bootstrap");
     Some(Subject {
         definition: runtime.definition,
@@ -290,7 +294,7 @@ impl Case {
         self
     }
 
-    /// Only for interpreters whose number (Python's and Ruby's minor version, Node's major one) fulfils this.
+    /// Only for interpreters whose number (Python's and Ruby's minor version, Node's and .NET's major one) fulfils this.
     pub(crate) fn on(mut self, applies: fn(u64) -> bool) -> Self {
         self.applies = applies;
         self

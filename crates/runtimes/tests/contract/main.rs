@@ -6,6 +6,7 @@
 // A test may state what it takes for granted, in its helpers too.
 #![allow(clippy::expect_used)]
 
+mod dotnet;
 mod examples;
 mod harness;
 mod java;
@@ -25,6 +26,7 @@ fn there_is_an_interpreter_of_each_language_to_check() {
         (Language::Node, "Node.js 18"),
         (Language::Ruby, "Ruby 3.1"),
         (Language::Java, "a JDK of Java 11"),
+        (Language::Dotnet, ".NET (make dotnet)"),
     ] {
         let there = interpreters().iter().any(|one| one.language == language);
         assert!(there, "install {wanted} or newer; found {found:?}");
