@@ -62,6 +62,16 @@ pub(crate) fn ruby(runtime: &str) -> Source {
     }
 }
 
+pub(crate) fn java(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "App::handle",
+        file: "App.java",
+        code: "import java.util.Map;\n\npublic class App {\n    public Map<String, Object> handle(Map<String, Object> event) {\n        \
+               return Map.of(\"hello\", event.getOrDefault(\"name\", \"world\"));\n    }\n}\n",
+    }
+}
+
 /// What every invocation sends.
 pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
 
@@ -201,10 +211,25 @@ impl Drop for Hearth {
 }
 
 fn zipped(source: &Source) -> io::Result<Vec<u8>> {
+    let (name, bytes) = match source.file.strip_suffix(".java") {
+        Some(class) => (format!("{class}.class"), compiled(source, class)?),
+        None => (source.file.to_owned(), source.code.as_bytes().to_vec()),
+    };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(source.file, SimpleFileOptions::default().unix_permissions(0o644)).map_err(io::Error::other)?;
-    zip.write_all(source.code.as_bytes())?;
+    zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o644)).map_err(io::Error::other)?;
+    zip.write_all(&bytes)?;
     Ok(zip.finish().map_err(io::Error::other)?.into_inner())
+}
+
+/// By the host's compiler.
+fn compiled(source: &Source, class: &str) -> io::Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join(source.file), source.code)?;
+    let status = Command::new("javac").args(["--release", "11", source.file]).current_dir(folder.path()).status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("javac ended with {status}")));
+    }
+    std::fs::read(folder.path().join(format!("{class}.class")))
 }
 
 pub(crate) fn free_address() -> io::Result<String> {

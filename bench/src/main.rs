@@ -86,6 +86,9 @@ fn run(options: &Options) -> io::Result<()> {
     if let Ok(ruby) = runtime(options, None, "ruby") {
         languages.push(("Ruby", hearth::ruby(&ruby)));
     }
+    if let Ok(java) = runtime(options, None, "java") {
+        languages.push(("Java", hearth::java(&java)));
+    }
     let measured: Vec<_> = languages.iter().map(|(_, source)| source.runtime.as_str()).collect();
     row("runtimes", &measured.join(", "));
     let server = Hearth::start(&options.hearth)?;

@@ -11,6 +11,7 @@ import sys
 import zipfile
 
 import pytest
+from harness import java
 from harness.functions import PYTHON, node_runtime
 from harness.server import ROOT, hearth_binary
 
@@ -75,6 +76,11 @@ def test_report(example):
     assert (made["name"], made["rows"]) == ("Sales.xlsx", 3), made
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(made["workbook"]))) as workbook:
         assert b"SUM(B2:B4)" in workbook.read("xl/worksheets/sheet1.xml")
+
+
+def test_orders(example):
+    call = example("orders-java", ["mvn", "-q", "-B", "test"], "--runtime", java.runtime())
+    assert call() == {"batchItemFailures": [{"itemIdentifier": "later"}]}
 
 
 def test_thumbnailers_own_tests(tmp_path):

@@ -4,9 +4,10 @@ What every language has to keep is in tests/contract.
 """
 
 import json
+import time
 
 import pytest
-from harness import java
+from harness import java, processes
 from harness.waiting import eventually
 
 RUNTIME = java.runtime()
@@ -125,7 +126,23 @@ def test_java_tool_options(lab):
     assert function.call({}) == "mine"
 
 
-def test_a_runtime_of_another_version_says_what_to_install(lab):
-    function = lab.deploy(java.package(), "java8.al2", "functions.Around::property")
-    with pytest.raises(Exception, match="java8.al2 is not supported yet: this version of Hearth has no bootstrap for Java 8"):
-        function.invoke({})
+def test_nothing_that_a_function_sees_tells_that_it_was_parked(make_server, lab_on):
+    parking, booting = make_server().start(), make_server(env={"HEARTH_ENVIRONMENTS_PARKED": "0"}).start()
+    tells, handler = java.package(), "functions.Around$Tells"
+    first = lab_on(parking)
+    first.deploy(tells, RUNTIME, handler, Environment={"Variables": {"COLOUR": "blue"}})
+    waits = lambda: set(processes.with_environment("_HEARTH_PARKED=1")) & processes.descendants(parking.process.pid)
+    eventually(lambda: [pid for pid in waits() if processes.freezer_state(pid) in ("FROZEN", "1")], "a process that waits", 120)
+    made = time.clock_gettime(time.CLOCK_BOOTTIME)
+    red = {"Variables": {"COLOUR": "red", "TZ": "Asia/Tokyo"}}
+    late, soon = (lab.deploy(tells, RUNTIME, handler, name="same", Environment=red).call({}) for lab in (first, lab_on(booting)))
+    assert late["started"] < made < soon["started"]
+    for answer in late, soon:
+        answer.pop("started")
+        assert answer.pop("log")[0] == "/aws/lambda/same"
+        for changing in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_LOG_STREAM_NAME"):
+            answer["variables"].pop(changing)
+        answer["properties"].pop("com.amazonaws.xray.traceHeader")
+    assert (late["folder"], late["child"]) == ("/var/task", "red\n/var/task\n")
+    for part in soon:
+        assert late[part] == soon[part], part

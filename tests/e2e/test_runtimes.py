@@ -62,7 +62,7 @@ def test_a_runtime_that_the_host_lacks(server, lab):
 
 
 def test_a_runtime_that_hearth_does_not_serve_yet(lab):
-    assert "java21" in tell(lab, "java21")
+    assert "no bootstrap for Java 8" in tell(lab, "java8.al2")
 
 
 def test_an_alias_is_used_and_shown(make_server, lab_on):
