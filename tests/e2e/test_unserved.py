@@ -41,7 +41,13 @@ IAM = {
 STS = {
     "AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity", "GetSessionToken",
 }
-SERVED = {"lambda": LAMBDA, "logs": LOGS, "iam": IAM, "sts": STS}
+KMS = {
+    "CancelKeyDeletion", "CreateAlias", "CreateKey", "Decrypt", "DeleteAlias", "DescribeKey", "DisableKey", "EnableKey", "Encrypt",
+    "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom", "GetKeyPolicy", "GetKeyRotationStatus", "ListAliases",
+    "ListKeyPolicies", "ListKeys", "ListResourceTags", "PutKeyPolicy", "ReEncrypt", "ScheduleKeyDeletion", "TagResource", "UntagResource",
+    "UpdateAlias", "UpdateKeyDescription",
+}
+SERVED = {"lambda": LAMBDA, "logs": LOGS, "iam": IAM, "sts": STS, "kms": KMS}
 REFUSALS = {"NotImplementedException", "UnknownOperationException", "NotImplemented"}
 # Text for members whose form the client or the server checks before anything else.
 FORMS = {

@@ -1,4 +1,4 @@
-//! Identity: who an access key belongs to, the temporary keys of sessions, and IAM's roles, users
+//! Identity and keys: who an access key belongs to, the temporary keys of sessions, and IAM's roles, users
 //! and policies with the APIs of IAM and STS.
 //!
 //! Invariants: secrets are nowhere in the store. Keys of users are configured, or their secrets
@@ -19,6 +19,7 @@ mod follow;
 mod function_roles;
 mod ids;
 mod keys;
+mod kms;
 mod managed;
 mod ops;
 mod record;
@@ -33,6 +34,7 @@ use hearth_wire::query::Operation;
 
 pub use authorizer::{Action, Decision};
 pub use keys::{ConfiguredKey, Iam, IamError, Mode, Options, VerifiedKeys};
+pub use kms::{KMS_TARGET, Kms, KmsOptions, OperatorKeys};
 
 /// The version that forms for IAM name.
 pub const IAM_VERSION: &str = "2010-05-08";

@@ -198,7 +198,7 @@ impl DataPlane {
     /// Tells the counters what is reserved and provisioned.
     fn set_aside(&self, key: &FunctionKey, versions: &HashMap<Version, Arc<Pool>>, provisioned: u32) {
         let reserved = match self.catalog.lookup(key, None) {
-            Lookup::Ready(spec) => spec.reserved_concurrency,
+            Lookup::Ready(spec) | Lookup::KeyUnusable { spec, .. } => spec.reserved_concurrency,
             Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
         };
         if let Some(pool) = versions.values().next() {
@@ -226,6 +226,7 @@ impl DataPlane {
         match self.catalog.lookup(function, qualifier) {
             Lookup::Ready(spec) => Ok(spec),
             Lookup::NotReady { state, reason } => Err(InvokeError::NotReady { state, reason }),
+            Lookup::KeyUnusable { problem, .. } => Err(InvokeError::KeyUnusable(problem)),
             Lookup::NoRuntime { reason } => Err(InvokeError::RuntimeUnavailable(reason)),
             Lookup::Absent => {
                 let name = arn::function(&function.region, &function.account, function.name.as_str());
@@ -316,7 +317,7 @@ impl CatalogObserver for DataPlane {
         }
         for (version, pool) in known {
             match self.catalog.lookup(key, Some(&Qualifier::from(version))) {
-                Lookup::Ready(spec) => pool.advance(&spec),
+                Lookup::Ready(spec) | Lookup::KeyUnusable { spec, .. } => pool.advance(&spec),
                 Lookup::NotReady { .. } | Lookup::NoRuntime { .. } => {}
                 Lookup::Absent => {
                     pool.close();

@@ -18,6 +18,7 @@ use hearth_store::{BlobId, Blobs, Change, Document, Documents, Expect, Key, Stor
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::keys::{Keys, is_plain};
 use crate::record::{AliasRecord, FunctionRecord, Package, VersionRecord};
 
 pub(crate) mod layers;
@@ -28,6 +29,8 @@ const HEAD: &str = "head";
 const VERSION: &str = "version";
 const ALIAS: &str = "alias";
 const SCAN_PAGE: usize = 500;
+/// A document that says that variables were in the store in clear.
+const UNSCRUBBED: (&str, &str) = ("maintenance", "unscrubbed");
 
 /// A function as it stands in the store.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,7 @@ pub(crate) struct Db {
     blobs: Arc<dyn Blobs>,
     /// True once a document was met that this Hearth cannot read.
     unread: Arc<AtomicBool>,
+    keys: Keys,
 }
 
 impl Db {
@@ -68,7 +72,67 @@ impl Db {
             documents,
             blobs,
             unread: Arc::default(),
+            keys: Keys::default(),
         }
+    }
+
+    /// Encrypts variables from now on.
+    #[must_use]
+    pub(crate) fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Encrypts the variables that were stored in clear, by a Hearth that did not encrypt. How many
+    /// documents had some. Whatever is not understood is left as it is. It is noted that the files may
+    /// still have them, see [`Db::is_unscrubbed`].
+    pub(crate) async fn encrypt_plain(&self) -> Result<usize, StoreError> {
+        if !self.keys.are_there() {
+            return Ok(0);
+        }
+        let mut done = 0;
+        for document in self.scan(String::new()).await? {
+            let Some((key, part)) = parse_id(&document.id) else { continue };
+            let body = match part {
+                Part::Head => match decode::<FunctionRecord>(&document) {
+                    Ok(record) if record.configs().any(is_plain) => {
+                        self.keys.prepare(&key, &record).await?;
+                        encode(&key.name, &self.keys.sealed_head(&key, &record)?)?
+                    }
+                    _ => continue,
+                },
+                Part::Version(_) => match decode::<VersionRecord>(&document) {
+                    // Its head stands before it, and has prepared what it takes: unless the head has no variables.
+                    Ok(version) if is_plain(&version.edition.config) => {
+                        self.keys.prepare_own(&key).await?;
+                        encode(&key.name, &self.keys.sealed_version(&key, &version)?)?
+                    }
+                    _ => continue,
+                },
+                Part::Alias(_) => continue,
+            };
+            if done == 0 {
+                self.documents.commit(vec![note(Some(Bytes::from_static(b"{}")))]).await?;
+            }
+            let write = Write::Put {
+                key: Key::new(COLLECTION, document.id.clone()),
+                body,
+                expect: Expect::Version(document.version),
+            };
+            self.documents.commit(vec![write]).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    /// True from the first start that encrypts until somebody has seen to the store's free room.
+    pub(crate) async fn is_unscrubbed(&self) -> Result<bool, StoreError> {
+        let (collection, id) = UNSCRUBBED;
+        Ok(self.documents.get(Key::new(collection, id)).await?.is_some())
+    }
+
+    pub(crate) async fn scrubbed(&self) -> Result<(), StoreError> {
+        self.documents.commit(vec![note(None)]).await.map(|_| ())
     }
 
     /// True when the store has functions, or parts of them, that this Hearth does not know: damaged
@@ -88,7 +152,7 @@ impl Db {
         }
         let mut found = Vec::with_capacity(functions.len());
         for (key, parts) in functions {
-            match assemble(&key, parts) {
+            match assemble(&key, parts, &self.keys) {
                 Ok(stored) => found.extend(stored),
                 Err(error) => self.note_unread(&error),
             }
@@ -114,7 +178,7 @@ impl Db {
                     None => self.note_unread(&unknown_part(&document.id)),
                 }
             }
-            return assemble(key, parts).inspect_err(|error| self.note_unread(error));
+            return assemble(key, parts, &self.keys).inspect_err(|error| self.note_unread(error));
         }
     }
 
@@ -148,9 +212,10 @@ impl Db {
             Before::Absent => Precondition::Absent,
             Before::Stored(version, _) => Precondition::Version(version),
         };
+        self.keys.prepare(key, record).await?;
         let mut batch = vec![Write::Put {
             key: head(key),
-            body: encode(&key.name, record)?,
+            body: encode(&key.name, &self.keys.sealed_head(key, record)?)?,
             expect: expect(precondition),
         }];
         let none = FunctionRecord {
@@ -163,10 +228,12 @@ impl Db {
             Before::Stored(_, before) => before,
         };
         if !Arc::ptr_eq(&before.versions, &record.versions) {
-            differences(&mut batch, key, VERSION, &before.versions, &record.versions)?;
+            let stored = |version: &VersionRecord| encode(&key.name, &self.keys.sealed_version(key, version)?);
+            differences(&mut batch, key, VERSION, &before.versions, &record.versions, stored)?;
         }
         if !Arc::ptr_eq(&before.aliases, &record.aliases) {
-            differences(&mut batch, key, ALIAS, &before.aliases, &record.aliases)?;
+            let stored = |alias: &AliasRecord| encode(&key.name, alias);
+            differences(&mut batch, key, ALIAS, &before.aliases, &record.aliases, stored)?;
         }
         Ok(self.documents.commit(batch).await?.first().copied().unwrap_or_default())
     }
@@ -242,6 +309,16 @@ enum Part {
     Alias(String),
 }
 
+/// Writes the note of [`UNSCRUBBED`], or takes it away.
+fn note(body: Option<Bytes>) -> Write {
+    let (collection, id) = UNSCRUBBED;
+    let (key, expect) = (Key::new(collection, id), Expect::Anything);
+    match body {
+        Some(body) => Write::Put { key, body, expect },
+        None => Write::Delete { key, expect },
+    }
+}
+
 fn prefix(key: &FunctionKey) -> String {
     format!("{}/{}/{}/", key.account, key.region, key.name)
 }
@@ -271,18 +348,21 @@ fn parse_id(id: &str) -> Option<(FunctionKey, Part)> {
 }
 
 /// A function of its documents; `None` when there is no head.
-fn assemble(key: &FunctionKey, parts: Vec<(Part, Document)>) -> Result<Option<Stored>, StoreError> {
+fn assemble(key: &FunctionKey, parts: Vec<(Part, Document)>, keys: &Keys) -> Result<Option<Stored>, StoreError> {
     let mut stored = None;
     let mut versions: BTreeMap<u64, Arc<VersionRecord>> = BTreeMap::new();
     let mut aliases: BTreeMap<String, Arc<AliasRecord>> = BTreeMap::new();
     for (part, document) in parts {
         match part {
             Part::Head => {
-                let record: FunctionRecord = decode(&document)?;
+                let mut record: FunctionRecord = decode(&document)?;
+                keys.open_head(key, &mut record);
                 stored = Some((record, document.version));
             }
             Part::Version(number) => {
-                versions.insert(number, Arc::new(decode(&document)?));
+                let mut version: VersionRecord = decode(&document)?;
+                keys.open_version(key, &mut version);
+                versions.insert(number, Arc::new(version));
             }
             Part::Alias(name) => {
                 aliases.insert(name, Arc::new(decode(&document)?));
@@ -304,18 +384,19 @@ fn assemble(key: &FunctionKey, parts: Vec<(Part, Document)>) -> Result<Option<St
 /// The writes that lead from one set of parts to another.
 ///
 /// They expect nothing of the parts: the head's version, in the same batch, speaks for them.
-fn differences<N: Ord + ToString, P: PartialEq + Serialize>(
+fn differences<N: Ord + ToString, P: PartialEq>(
     batch: &mut Vec<Write>,
     key: &FunctionKey,
     kind: &str,
     before: &BTreeMap<N, Arc<P>>,
     after: &BTreeMap<N, Arc<P>>,
+    stored: impl Fn(&P) -> Result<Bytes, StoreError>,
 ) -> Result<(), StoreError> {
     for (name, now) in after {
         if before.get(name).is_none_or(|then| !Arc::ptr_eq(then, now) && then != now) {
             batch.push(Write::Put {
                 key: part(key, kind, name),
-                body: encode(&key.name, now.as_ref())?,
+                body: stored(now)?,
                 expect: Expect::Anything,
             });
         }

@@ -4,12 +4,13 @@
 //! Sources: fact sheet "Lambda control-plane API", sections 1.1 (codes, key case, `Type`), 2.1 and
 //! 3.4 (texts).
 
-use hearth_model::SnapshotError;
+use hearth_model::{KeyProblem, SnapshotError};
 use hearth_store::StoreError;
 use hearth_wire::{ApiError, Fault, MessageKey};
 use http::StatusCode;
 use thiserror::Error;
 
+use crate::keys;
 use crate::package::PackageError;
 
 /// A refusal or a failure of an operation.
@@ -110,6 +111,9 @@ pub enum Error {
     /// The bucket service failed; the cause is for the server's log.
     #[error("the bucket service failed: {0}")]
     Objects(String),
+    /// The function's variables are encrypted with a key that cannot be used.
+    #[error("the variables cannot be decrypted: {0:?}")]
+    Key(KeyProblem),
     #[error(transparent)]
     Package(#[from] PackageError),
     #[error(transparent)]
@@ -233,6 +237,13 @@ impl From<Error> for ApiError {
                 ),
             )
             .upper(),
+            Error::Key(problem) => {
+                let (code, text) = keys::described(&problem);
+                Self {
+                    fault: Fault::Service,
+                    ..user(StatusCode::BAD_GATEWAY, code, text).upper()
+                }
+            }
             Error::BadLink(text) => access_denied(text.to_owned()),
             Error::Package(cause) if cause.is_clients_fault() => Self {
                 internal: Some(cause.to_string()),

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::RuntimeVersions;
 use crate::db::{Before, Db};
 use crate::error::Error;
+use crate::keys::Keys;
 use crate::record::FunctionRecord;
 use crate::snapshot::{Entry, Files, Snapshot};
 
@@ -31,10 +32,10 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new(db: Db, random: Random, runtimes: RuntimeVersions) -> Self {
+    pub(crate) fn new(db: Db, random: Random, runtimes: RuntimeVersions, keys: Keys) -> Self {
         Self {
             db,
-            snapshot: Arc::new(Snapshot::new(random, runtimes)),
+            snapshot: Arc::new(Snapshot::new(random, runtimes).with_keys(keys)),
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             observers: RwLock::default(),
         }

@@ -15,6 +15,7 @@ mod code_signing;
 mod db;
 mod error;
 mod functions;
+mod keys;
 mod layer;
 mod layer_target;
 mod layers;
@@ -53,6 +54,7 @@ pub use options::{AccountLimits, Options, RuntimeCheck, RuntimeVersions, host_ar
 use crate::code_signing::CodeSigningRecord;
 use crate::db::Db;
 use crate::functions::Functions;
+use crate::keys::Keys;
 use crate::layers::Layers;
 use crate::live::LiveFolders;
 use crate::mapping::MappingRecord;
@@ -85,6 +87,7 @@ pub struct Lambda {
     runtime_check: Option<RuntimeCheck>,
     url_base: Option<String>,
     roles: Option<Arc<dyn FunctionRoles>>,
+    keys: Keys,
     db: Db,
     functions: Functions,
     layers: Layers,
@@ -119,7 +122,12 @@ impl Lambda {
     /// When the store or the cache cannot be read.
     pub async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
         let cache = CodeCache::open(options.code_cache_dir, package::Limits::default())?;
-        let db = Db::new(options.documents, options.blobs);
+        let keys = Keys::new(options.keys);
+        let db = Db::new(options.documents, options.blobs).with_keys(keys.clone());
+        let migrated = db.encrypt_plain().await?;
+        if migrated > 0 {
+            tracing::info!(documents = migrated, "encrypted the variables of functions that were stored in clear");
+        }
         let lambda = Arc::new(Self {
             clock: options.clock,
             random: options.random.clone(),
@@ -131,7 +139,8 @@ impl Lambda {
             runtime_check: options.runtime_check,
             url_base: options.url_base,
             roles: options.roles,
-            functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions),
+            functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions, keys.clone()),
+            keys,
             layers: Layers::new(db.clone()),
             code_signing: Resources::new(db.clone()),
             mappings: Resources::new(db.clone()),
@@ -187,6 +196,21 @@ impl Lambda {
     /// provisioned concurrency are refused, and versions whose snapshot is to be made wait.
     pub fn prepare_with(&self, preparation: Arc<dyn Preparation>) {
         self.preparation.join(preparation);
+    }
+
+    /// Whether variables were in the store in clear once, and what is free in its files may still have
+    /// them. [`Lambda::scrubbed`] says that it has not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_unscrubbed(&self) -> Result<bool, StoreError> {
+        self.db.is_unscrubbed().await
+    }
+
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn scrubbed(&self) -> Result<(), StoreError> {
+        self.db.scrubbed().await
     }
 
     async fn load(self: &Arc<Self>) -> Result<(), OpenError> {

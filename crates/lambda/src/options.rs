@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_model::{Architecture, EventSources, FunctionRoles, Objects, Region, arn};
+use hearth_model::{Architecture, EventSources, FunctionRoles, Objects, Region, VariableKeys, arn};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
 
@@ -75,6 +75,8 @@ pub struct Options {
     pub objects: Option<Arc<dyn Objects>>,
     /// The folders that functions may run as they stand.
     pub hot_reload: HotReload,
+    /// Encrypts what is stored of functions' variables; `None` stores them as they are.
+    pub keys: Option<Arc<dyn VariableKeys>>,
 }
 
 /// What an account may have in a region. Defaults: AWS's.

@@ -186,6 +186,12 @@ pub(crate) struct Config {
     /// Absent until a client gives an environment, even an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<Variables>,
+    /// The variables as they are stored: see [`crate::keys`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sealed: Option<String>,
+    /// As given; absent for the account's own key for functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kms_key_arn: Option<String>,
     pub(crate) logging: LoggingSettings,
     /// Versions published of this start from a snapshot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -505,6 +511,8 @@ pub(crate) mod tests {
                     storage_mib: 512,
                     architecture: Architecture::X86_64,
                     environment: Some(Variables(vec![("TOKEN".to_owned(), "hush".to_owned())])),
+                    sealed: None,
+                    kms_key_arn: None,
                     logging: LoggingSettings::default(),
                     snap_start: false,
                     package: Package {

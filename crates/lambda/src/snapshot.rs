@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use hearth_core::Random;
 use hearth_model::{
-    AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, Logging, Lookup, MemoryMib,
-    Qualifier, Region, StorageMib, TimeoutS, Version, arn,
+    AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, KeyProblem, Logging, Lookup,
+    MemoryMib, Qualifier, Region, StorageMib, TimeoutS, Version, arn,
 };
 use parking_lot::RwLock;
 
 use crate::RuntimeVersions;
+use crate::keys::Keys;
 use crate::live::{GENERATION_BITS, LiveSpec};
 use crate::ops::runtime_management;
 use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
@@ -35,6 +36,7 @@ pub(crate) struct Entry {
     versions: Arc<HashMap<u64, Served>>,
     routes: HashMap<Box<str>, Route>,
     runtimes: RuntimeVersions,
+    keys: Keys,
     /// Versions that are held to a runtime which the host does not have, with what to say of them.
     mismatched: HashMap<Version, String>,
 }
@@ -148,6 +150,11 @@ impl Entry {
         self.runtimes.arn(runtime, &self.key.region)
     }
 
+    /// Why the variables of one of its configurations cannot be had now.
+    pub(crate) fn key_problem(&self, config: &Config) -> Option<KeyProblem> {
+        self.keys.problem(&self.key, config)
+    }
+
     fn lookup_version(&self, version: Version) -> Lookup {
         if let Some(reason) = self.mismatched.get(&version) {
             return Lookup::NoRuntime { reason: reason.clone() };
@@ -161,7 +168,17 @@ impl Entry {
             Version::Number(number) => self.versions.get(&number).filter(|_| edition.status == Status::Active),
         };
         match (served, &edition.status) {
-            (Some(served), _) => served.lookup(),
+            (Some(served), _) => {
+                // An update under way, or one that failed, leaves the configuration before to serve.
+                let config = match version {
+                    Version::Latest => self.record.serving().unwrap_or(&edition.config),
+                    Version::Number(_) => &edition.config,
+                };
+                match (self.key_problem(config), served.lookup()) {
+                    (Some(problem), Lookup::Ready(spec)) => Lookup::KeyUnusable { problem, spec },
+                    (_, found) => found,
+                }
+            }
             (None, Status::CreationFailed(failure) | Status::UpdateFailed(failure)) => Lookup::NotReady {
                 state: "Failed",
                 reason: Some(failure.reason.clone()),
@@ -271,6 +288,7 @@ pub(crate) struct Snapshot {
     pub(crate) urls: Urls,
     ordered: RwLock<BTreeMap<FunctionKey, Arc<Entry>>>,
     runtimes: RuntimeVersions,
+    keys: Keys,
 }
 
 impl Snapshot {
@@ -280,8 +298,16 @@ impl Snapshot {
             runtimes,
             shards: Shards::new(),
             urls: Urls::new(),
+            keys: Keys::default(),
             ordered: RwLock::default(),
         }
+    }
+
+    /// Functions that name a key are looked up with whether it may be used.
+    #[must_use]
+    pub(crate) fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     pub(crate) fn get(&self, key: &FunctionKey) -> Option<Arc<Entry>> {
@@ -350,6 +376,7 @@ impl Snapshot {
             routes: routes(&record),
             mismatched: self.mismatched(key, &record),
             runtimes: self.runtimes.clone(),
+            keys: self.keys.clone(),
             key: key.clone(),
             arn: arn::function(&key.region, &key.account, key.name.as_str()),
             record,
@@ -562,7 +589,7 @@ mod tests {
     fn generation(snapshot: &Snapshot, key: &FunctionKey) -> Option<u64> {
         match snapshot.lookup(key, None) {
             Lookup::Ready(spec) => Some(spec.generation >> GENERATION_BITS),
-            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
+            _ => None,
         }
     }
 
@@ -632,7 +659,7 @@ mod tests {
         snapshot.put(&key, record.clone(), 4, &[code(&record)]);
         let layers = |snapshot: &Snapshot| match snapshot.lookup(&key, None) {
             Lookup::Ready(spec) => spec.layers.as_ref().map(|layers| layers.sha256_hex().to_owned()),
-            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
+            _ => None,
         };
         assert_eq!(layers(&snapshot), record.latest.config.layers_key());
         record.latest.config.serial += 1;
@@ -687,6 +714,7 @@ mod tests {
             Lookup::NotReady { state, .. } => state.to_owned(),
             Lookup::NoRuntime { reason } => reason,
             Lookup::Absent => "absent".to_owned(),
+            Lookup::KeyUnusable { problem, .. } => format!("{problem:?}"),
         };
         for (qualifier, expected) in
             [("$LATEST", "$LATEST"), ("1", "1"), ("live", "1"), ("2", "Pending"), ("3", "absent"), ("dead", "absent")]

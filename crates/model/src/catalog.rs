@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::account::{AccountId, Region};
 use crate::function::{FunctionSpec, Version};
 use crate::name::{FunctionName, Qualifier};
+use crate::variable_keys::KeyProblem;
 
 /// Names a function across accounts and regions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +28,11 @@ pub enum Lookup {
     /// It is held to a version of its runtime that the host does not have; the text says what to do.
     NoRuntime {
         reason: String,
+    },
+    /// Its variables are encrypted with a key that cannot be used.
+    KeyUnusable {
+        problem: KeyProblem,
+        spec: Arc<FunctionSpec>,
     },
     Absent,
 }

@@ -7,6 +7,7 @@ use crate::BoxFuture;
 use crate::catalog::FunctionKey;
 use crate::function::Version;
 use crate::name::Qualifier;
+use crate::variable_keys::KeyProblem;
 
 /// A wish to run a function once.
 #[derive(Clone, Debug)]
@@ -145,6 +146,9 @@ pub enum InvokeError {
     /// The function's runtime is not on this host; the text says what would install it.
     #[error("{0}")]
     RuntimeUnavailable(String),
+    /// The function's variables are encrypted with a key that cannot be used.
+    #[error("the variables cannot be decrypted: {0:?}")]
+    KeyUnusable(KeyProblem),
     /// The host could not make an execution environment.
     #[error("failed to start an execution environment: {0}")]
     Sandbox(String),

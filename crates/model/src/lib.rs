@@ -16,6 +16,7 @@ pub mod name;
 pub mod objects;
 pub mod preparation;
 pub mod url;
+mod variable_keys;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -38,6 +39,7 @@ pub use name::{FunctionName, Qualifier};
 pub use objects::{ObjectError, ObjectRequest, Objects};
 pub use preparation::{Preparation, Provisioned, SnapshotError};
 pub use url::{Cors, FunctionUrl, FunctionUrls, URL_LABEL, URL_PATH, UrlAuth};
+pub use variable_keys::{KeyProblem, VariableKeys};
 
 /// A future that can cross a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

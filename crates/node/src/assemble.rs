@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
-use hearth_iam::{ConfiguredKey, Iam, IamError, VerifiedKeys};
+use hearth_iam::{ConfiguredKey, Iam, IamError, Kms, KmsOptions, VerifiedKeys};
 use hearth_invoke::DataPlane;
 use hearth_lambda::{AccountLimits, HotReload, Lambda};
 use hearth_model::AccessKeys;
@@ -57,6 +57,9 @@ pub async fn assemble(
     //    and policies behind them.
     let iam = open_iam(config, layout, &store, tasks, &clock, &random).await?;
 
+    //    And the keys of KMS, under the one that the operator keeps.
+    let kms = open_kms(config, layout, &store, tasks, &clock, &random).await?;
+
     // 5. The runtimes: our bootstraps where a sandbox can mount them, and the host's interpreters.
     let (bootstraps, runtimes) = find_runtimes(config, layout).await?;
 
@@ -88,12 +91,15 @@ pub async fn assemble(
             folders: config.hot_reload_folders.value.clone(),
             others_must_read: sandboxes.level() == Level::Root,
         },
+        keys: Some(kms.clone()),
     })
     .await
     .map_err(|cause| StartError::Store {
         what: "the functions",
         cause: cause.into(),
     })?;
+
+    scrub(&lambda, &store).await;
 
     // 8. The data plane. It sees functions through the snapshot, and is told when one changes.
     let invoke = DataPlane::new(hearth_invoke::Options {
@@ -115,7 +121,7 @@ pub async fn assemble(
     // 9. The front doors, with every service's table of operations behind them: one for the port,
     //    and one for what comes from inside sandboxes, which is verified whatever the mode.
     let door = |access_keys: Arc<dyn AccessKeys>| -> Result<server::Options, StartError> {
-        let services = mounts(&lambda, &invoke, &observe, &iam)?;
+        let services = mounts(&lambda, &invoke, &observe, &iam, &kms)?;
         Ok(server::Options {
             mode: mode(config),
             limits: server::Limits {
@@ -160,6 +166,7 @@ fn mounts(
     invoke: &Arc<DataPlane>,
     observe: &Observe,
     iam: &Arc<Iam>,
+    kms: &Arc<Kms>,
 ) -> Result<Vec<Mount>, StartError> {
     let mut routes = lambda.routes();
     routes.extend(hearth_lambda::invoke_routes(invoke.clone()));
@@ -170,7 +177,13 @@ fn mounts(
     let sts = sts.map_err(|e| StartError::Tables(e.to_string()))?;
     let iam = QueryService::new(query::IAM, hearth_iam::IAM_VERSION, iam.iam_operations());
     let iam = iam.map_err(|e| StartError::Tables(e.to_string()))?;
+    let kms = JsonService::new(hearth_iam::KMS_TARGET, JsonVersion::V1_1, kms.operations());
+    let kms = kms.map_err(|e| StartError::Tables(e.to_string()))?;
     Ok(vec![
+        Mount {
+            service: Service::Kms,
+            api: Api::AwsJson(kms),
+        },
         Mount {
             service: Service::Lambda,
             api: Api::RestJson(lambda),
@@ -258,6 +271,48 @@ async fn open_iam(
         },
         other => StartError::Keys(other),
     })
+}
+
+async fn open_kms(
+    config: &Config,
+    layout: &Layout,
+    store: &Embedded,
+    tasks: &Tasks,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Arc<Kms>, StartError> {
+    let given = Some(config.encryption_key_file.value.clone()).filter(|path| !path.as_os_str().is_empty());
+    let failed = |cause: Box<dyn std::error::Error + Send + Sync>| StartError::Store {
+        what: "the encryption key",
+        cause,
+    };
+    let operator_keys = secret::encryption_keys(given.as_deref(), &layout.encryption_key(), random);
+    let options = KmsOptions {
+        documents: Arc::new(store.clone()),
+        operator_keys: operator_keys.map_err(|cause| failed(cause.into()))?,
+        tasks: tasks.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    };
+    Kms::open(options).await.map_err(|cause| StartError::Store {
+        what: "the keys",
+        cause: cause.into(),
+    })
+}
+
+/// Where variables were stored in clear once, the store's files are written anew without them.
+async fn scrub(lambda: &Lambda, store: &Embedded) {
+    let scrubbed = async {
+        if lambda.is_unscrubbed().await? {
+            store.scrub().await?;
+            lambda.scrubbed().await?;
+            tracing::info!("the database was written anew: nothing of variables in clear is left in it");
+        }
+        Ok::<_, hearth_store::StoreError>(())
+    };
+    if let Err(error) = scrubbed.await {
+        tracing::warn!(%error, "variables in clear may be left in the database's free room; the next start tries again");
+    }
 }
 
 fn configured_key(config: &Config, key: &AccessKey) -> ConfiguredKey {

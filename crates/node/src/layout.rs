@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `hearth.db*`, `blobs/`, `lock` | the store: functions and their packages | functions are gone |
 //! | `secret` | what signs functions' credentials | those in use end |
+//! | `encryption-key` | what keys and functions' variables are encrypted under | they are lost |
 //! | `logs/` | function logs | logs are gone |
 //! | `packages/` | what functions find beside their own packages; the operator's | functions that lack a package fail |
 //! | `cache/` | unpacked packages, packed bootstraps, the search for interpreters | made again |
@@ -59,6 +60,12 @@ impl Layout {
     #[must_use]
     pub fn secret(&self) -> PathBuf {
         self.data.join("secret")
+    }
+
+    /// The operator's key, unless it is kept elsewhere.
+    #[must_use]
+    pub fn encryption_key(&self) -> PathBuf {
+        self.data.join("encryption-key")
     }
 
     /// Unpacked packages by content.

@@ -10,6 +10,7 @@ pub enum Service {
     Logs,
     Iam,
     Sts,
+    Kms,
 }
 
 impl Service {
@@ -21,6 +22,7 @@ impl Service {
             Self::Logs => "logs",
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::Kms => "kms",
         }
     }
 }

@@ -32,6 +32,11 @@ pub(super) fn not_run(cause: InvokeError) -> ApiError {
             &format!("The function is currently in the following state: {state}"),
         ),
         InvokeError::RuntimeUnavailable(text) => error(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", &text),
+        InvokeError::KeyUnusable(_) => error(
+            StatusCode::BAD_GATEWAY,
+            "KMSInvalidStateException",
+            "Lambda was unable to decrypt the environment variables. Please check the function's KMS key settings.",
+        ),
         InvokeError::Sandbox(detail) => ApiError::internal(detail),
         InvokeError::ShuttingDown => error(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hearth_core::telemetry;
 use hearth_node::config::{Config, LogStyle};
 use hearth_node::{Drained, Node};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Exit, Failure};
@@ -12,6 +13,7 @@ use crate::flags::SettingFlags;
 
 pub fn run(settings: &SettingFlags) -> Result<Exit, Failure> {
     let config = settings.load()?;
+    leave_no_core();
     telemetry::start(&config.log_filter.value, style(config.log_style.value))
         .map_err(|e| Failure::new(Exit::Usage, e))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -19,6 +21,15 @@ pub fn run(settings: &SettingFlags) -> Result<Exit, Failure> {
         .build()
         .map_err(|e| Failure::new(Exit::Internal, format!("failed to start the server's threads: {e}")))?;
     runtime.block_on(live(&config))
+}
+
+/// The server's memory has keys and functions' variables, which a core file would write to a disk. A
+/// limit of 1 byte is the one that keeps the kernel from handing a core to a program, too.
+fn leave_no_core() {
+    let mut limit = getrlimit(Resource::Core);
+    limit.current = Some(1);
+    // An error means that the limit is 0 already, and cannot be raised.
+    let _ = setrlimit(Resource::Core, limit);
 }
 
 async fn live(config: &Config) -> Result<Exit, Failure> {

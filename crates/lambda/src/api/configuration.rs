@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use crate::api::timestamp;
-use crate::record::{Edition, LayerUse, Status, Text, Variables};
+use crate::keys;
+use crate::record::{Config, Edition, LayerUse, Status, Text, Variables};
 use crate::snapshot::{Entry, default_log_group};
 
 /// How much of it an operation shows.
@@ -36,6 +37,8 @@ pub(crate) struct FunctionConfiguration {
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<Environment>,
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    kms_key_arn: Option<String>,
     tracing_config: TracingConfig,
     revision_id: String,
     #[serde(flatten)]
@@ -61,8 +64,35 @@ struct Layer {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Environment {
-    #[serde(serialize_with = "as_map")]
-    variables: Variables,
+    #[serde(serialize_with = "as_map", skip_serializing_if = "Option::is_none")]
+    variables: Option<Variables>,
+    /// Why there are none to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<EnvironmentError>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentError {
+    error_code: &'static str,
+    message: String,
+}
+
+impl Environment {
+    fn of(entry: &Entry, config: &Config) -> Option<Self> {
+        if let Some(problem) = entry.key_problem(config) {
+            let (error_code, message) = keys::described(&problem);
+            return Some(Self {
+                variables: None,
+                error: Some(EnvironmentError { error_code, message }),
+            });
+        }
+        let variables = config.environment.clone()?;
+        Some(Self {
+            variables: Some(variables),
+            error: None,
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -195,7 +225,8 @@ pub(crate) fn render_edition(
         last_modified: timestamp::milliseconds(edition.modified_ms),
         code_sha256: config.package.code_sha256(),
         version: version.to_string(),
-        environment: config.environment.clone().map(|variables| Environment { variables }),
+        environment: Environment::of(entry, config),
+        kms_key_arn: config.kms_key_arn.clone(),
         tracing_config: TracingConfig { mode: "PassThrough" },
         revision_id: edition.revision_id.clone(),
         states: if view == View::Whole { States::of(&edition.status) } else { States::default() },
@@ -233,9 +264,11 @@ fn is_optimized(version: Version, edition: &Edition) -> bool {
     edition.config.snap_start && version != Version::Latest && edition.status == Status::Active
 }
 
-fn as_map<S: serde::Serializer>(variables: &Variables, to: S) -> Result<S::Ok, S::Error> {
-    let mut map = to.serialize_map(Some(variables.0.len()))?;
-    for (key, value) in &variables.0 {
+#[allow(clippy::ref_option)] // The form that serde calls.
+fn as_map<S: serde::Serializer>(variables: &Option<Variables>, to: S) -> Result<S::Ok, S::Error> {
+    let variables = variables.iter().flat_map(|variables| &variables.0);
+    let mut map = to.serialize_map(None)?;
+    for (key, value) in variables {
         map.serialize_entry(key, value)?;
     }
     map.end()

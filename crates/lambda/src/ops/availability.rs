@@ -1,5 +1,5 @@
 //! What AWS offers and Hearth cannot honour yet is refused by name, never accepted and ignored.
-//! Forms that ask for nothing (`KMSKeyArn: ""`, an empty `VpcConfig`) are accepted as on AWS.
+//! Forms that ask for nothing (`DeadLetterConfig: {TargetArn: ""}`, an empty `VpcConfig`) are accepted as on AWS.
 
 use hearth_model::Architecture;
 
@@ -24,9 +24,6 @@ pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
     }
     if settings.dead_letter_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
         return refuse("DeadLetterConfig", "leave out TargetArn");
-    }
-    if settings.kms_key_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
-        return refuse("KMSKeyArn", "leave it out");
     }
     if settings.tracing_mode.as_deref() == Some("Active") {
         return refuse("TracingConfig", "set Mode to PassThrough");

@@ -11,7 +11,7 @@ use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
 use crate::ops::{
-    availability, code, code_signing, function_layers, publish, role, settings, snap_start, source, tags,
+    availability, code, code_signing, function_layers, publish, role, settings, snap_start, source, tags, variable_key,
 };
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
@@ -51,6 +51,7 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     check_members(&wish)?;
     check_mandatory(&wish.settings)?;
     settings::check(lambda, &wish.settings)?;
+    variable_key::check(lambda, &target.key, None, &wish.settings)?;
     let architecture = availability::check_architecture(wish.architecture, lambda.host_architecture)?;
     tags::check(&wish.tags)?;
     let layers = function_layers::resolve(lambda, caller, wish.settings.layers.as_deref().unwrap_or_default()).await?;
@@ -141,6 +142,8 @@ fn defaults(architecture: Architecture) -> Config {
         storage_mib: 512,
         architecture,
         environment: None,
+        sealed: None,
+        kms_key_arn: None,
         logging: LoggingSettings::default(),
         snap_start: false,
         package: Package::default(),

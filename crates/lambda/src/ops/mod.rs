@@ -34,3 +34,4 @@ pub(crate) mod tags;
 pub(crate) mod update;
 pub(crate) mod update_function_code;
 pub(crate) mod update_function_configuration;
+pub(crate) mod variable_key;

@@ -54,6 +54,12 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
         storage_mib: number(settings.storage_size, before.storage_mib),
         architecture: before.architecture,
         environment: settings.environment.clone().or_else(|| before.environment.clone()),
+        sealed: before.sealed.clone().filter(|_| settings.environment.is_none()),
+        // An empty one takes it away.
+        kms_key_arn: match &settings.kms_key_arn {
+            Some(given) => Some(given.clone()).filter(|given| !given.is_empty()),
+            None => before.kms_key_arn.clone(),
+        },
         logging,
         package: before.package.clone(),
         snap_start: snap_start::wanted(settings).unwrap_or(before.snap_start),

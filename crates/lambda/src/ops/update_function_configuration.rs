@@ -7,7 +7,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{code_signing, function_layers, role, settings, update};
+use crate::ops::{code_signing, function_layers, role, settings, update, variable_key};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -30,6 +30,7 @@ pub(crate) async fn run(
     target::refuse_version(&target)?;
     let entry = lambda.functions.get(&target.key).ok_or_else(|| target.not_found())?;
     settings::check(lambda, &wish.settings)?;
+    variable_key::check(lambda, &target.key, Some(&entry.record.latest.config), &wish.settings)?;
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
     if wish.settings.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
         // Layers are code, and no more signed than packages.

@@ -17,7 +17,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         (json!({"VpcConfig": {"Ipv6AllowedForDualStack": true}}), "VpcConfig", "leave out subnets and security groups"),
         (json!({"FileSystemConfigs": efs}), "FileSystemConfigs", "leave it out or give an empty list"),
         (json!({"DeadLetterConfig": {"TargetArn": queue}}), "DeadLetterConfig", "leave out TargetArn"),
-        (json!({"KMSKeyArn": key}), "KMSKeyArn", "leave it out"),
         (
             json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}),
             "SnapStart",

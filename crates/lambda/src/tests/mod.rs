@@ -20,6 +20,7 @@ mod restart;
 mod runtime_management;
 mod shapes;
 mod snap_start;
+mod variables;
 mod versions;
 
 use std::io::Write;
@@ -115,6 +116,7 @@ impl World {
             roles: None,
             objects: None,
             hot_reload: crate::HotReload::default(),
+            keys: None,
         };
         change(&mut options);
         let lambda = Lambda::open(options).await.unwrap();

@@ -139,6 +139,9 @@ settings! {
     log_style: LogStyle, "log.style", Some("HEARTH_LOG_STYLE"), Some("--log-style"),
         default |_: &Host| LogStyle::Auto, said "auto",
         "How its lines look; `auto` is human on a terminal and JSON otherwise.";
+    encryption_key_file: PathBuf, "encryption.key_file", Some("HEARTH_ENCRYPTION_KEY_FILE"), None,
+        default |_: &Host| PathBuf::new(), said "`encryption-key` in the data folder, made at the first start",
+        "File with the key that KMS keys and functions' variables are encrypted under; see `data-folder.md`.";
     sandbox_min_level: MinLevel, "sandbox.min_level", Some("HEARTH_SANDBOX_MIN_LEVEL"), Some("--min-level"),
         default |_: &Host| MinLevel::User, said "user",
         "The weakest isolation to run functions under; the server refuses to start on a host that gives less.";

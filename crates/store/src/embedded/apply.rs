@@ -70,6 +70,15 @@ impl Session {
         }
     }
 
+    /// Writes the database anew and empties the log.
+    pub(super) fn scrub(&self) -> Result<(), StoreError> {
+        let failed = |e: rusqlite::Error| database_error("write the database anew", &e);
+        self.connection.execute_batch("VACUUM").map_err(failed)?;
+        let busy: i64 =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        if busy == 0 { Ok(()) } else { Err(StoreError::io("empty the database's log", "it is being read")) }
+    }
+
     /// Moves the log's contents into the database, so that the next start has nothing to do.
     pub(super) fn fold_log(&self) {
         let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -113,6 +113,17 @@ impl Embedded {
         self.inner.watchers.close();
     }
 
+    /// Writes the database anew, without what was deleted or overwritten: SQLite leaves that in the
+    /// free room of its files, until something else needs the room. As slow as the database is large.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], for example for want of room; nothing is lost then.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.requests.send(Request::Scrub(reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?.map(|_| ())
+    }
+
     async fn write(&self, work: Work) -> Result<Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         let request = Request::Work { work, reply };

@@ -67,7 +67,18 @@ type Reply = oneshot::Sender<Result<Answer, StoreError>>;
 
 #[derive(Debug)]
 pub(super) enum Request {
-    Work { work: Work, reply: Reply },
+    Work {
+        work: Work,
+        reply: Reply,
+    },
+    /// Leaves nothing in the files of what was deleted or overwritten.
+    Scrub(Reply),
+    Close(oneshot::Sender<()>),
+}
+
+/// What comes after a group of work.
+enum End {
+    Scrub(Reply),
     Close(oneshot::Sender<()>),
 }
 
@@ -109,9 +120,13 @@ impl Writer {
             let Some(first) = self.waiting.blocking_recv() else {
                 break;
             };
-            let (group, close) = self.gather(first);
+            let (group, end) = self.gather(first);
             self.commit(group);
-            closing = close;
+            match end {
+                Some(End::Scrub(reply)) => drop(reply.send(self.session.scrub().map(|()| Answer::Done))),
+                Some(End::Close(closed)) => closing = Some(closed),
+                None => {}
+            }
         }
         self.waiting.close();
         self.session.fold_log();
@@ -122,14 +137,15 @@ impl Writer {
         }
     }
 
-    /// Everything that waits already, up to a closing request.
-    fn gather(&mut self, first: Request) -> (Vec<(Work, Reply)>, Option<oneshot::Sender<()>>) {
+    /// Everything that waits already, up to a request that is not work.
+    fn gather(&mut self, first: Request) -> (Vec<(Work, Reply)>, Option<End>) {
         let mut group = Vec::new();
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
                 Request::Work { work, reply } => group.push((work, reply)),
-                Request::Close(closed) => return (group, Some(closed)),
+                Request::Scrub(reply) => return (group, Some(End::Scrub(reply))),
+                Request::Close(closed) => return (group, Some(End::Close(closed))),
             }
             next = if group.len() < GROUP_MAX { self.waiting.try_recv().ok() } else { None };
         }

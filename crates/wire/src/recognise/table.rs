@@ -63,7 +63,7 @@ pub(super) static KNOWN: &[Known] = &[
     known("ec2", Protocol::Ec2, "", "2016-11-15"),
     known("rds", Protocol::Query(""), "", "2014-10-31"),
     known("elasticloadbalancing", Protocol::Query(""), "", "2015-12-01"),
-    known("kms", JSON_1_1, "TrentService", ""),
+    served(known("kms", JSON_1_1, "TrentService", ""), Service::Kms),
     known("events", JSON_1_1, "AWSEvents", ""),
     known("scheduler", Protocol::RestJson, "", ""),
     known("kinesis", JSON_1_1, "Kinesis_20131202", ""),

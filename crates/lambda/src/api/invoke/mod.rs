@@ -206,6 +206,7 @@ fn refusal(error: InvokeError) -> ApiError {
                 .with("Reason", reason)
         }
         InvokeError::RuntimeUnavailable(text) => service(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", text),
+        InvokeError::KeyUnusable(problem) => Error::Key(problem).into(),
         InvokeError::Sandbox(detail) => ApiError::internal(detail),
         // The one error of the service's own that the model declares; SDKs try again after it.
         InvokeError::ShuttingDown => service(
