@@ -11,6 +11,7 @@ use hearth_node::config::{AuthMode, Config, Flags, Host};
 use hearth_wire::sigv4::{self, Outgoing, SigningKeys};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use ureq::tls::{TlsConfig, TlsProvider};
 
 use crate::cli::Target;
 use crate::exit::{Exit, Failure};
@@ -160,6 +161,9 @@ impl Client {
 fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        // The client speaks plain HTTP (docs/decisions/0007): TLS is there for registries of images alone, with a
+        // provider of theirs, and without one `https://` is refused.
+        .tls_config(TlsConfig::builder().provider(TlsProvider::NativeTls).build())
         .proxy(None)
         .timeout_connect(Some(Duration::from_secs(5)))
         .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")));

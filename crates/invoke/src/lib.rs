@@ -26,6 +26,7 @@ mod streaming;
 mod telemetry;
 mod trace;
 
+pub use environment::resolver;
 pub use service::{DataPlane, Limits, Options};
 
 /// The largest answer of a function, in bytes: 6 MiB and 100.

@@ -41,7 +41,8 @@ pub(crate) struct LotKey {
 impl LotKey {
     /// The lot for a function; `None` when its interpreter has to be started for it.
     pub(crate) fn of(spec: &FunctionSpec, base: &Base) -> Option<Self> {
-        let fits = base.runtime.can_be_parked(&spec.environment)
+        let fits = spec.image.is_none()
+            && base.runtime.can_be_parked(&spec.environment)
             && !base.runtime.runs_executable(&spec.handler)
             && !(spec.layers.is_some() && base.occupies_opt());
         let launch = base.runtime.parked(spec.memory.0).filter(|_| fits)?;
@@ -80,7 +81,7 @@ pub(crate) struct Parking {
 
 /// What the keeper does next.
 enum Step {
-    Boot(LotKey, Base),
+    Boot(LotKey, Box<Base>),
     Wait(Option<Instant>),
 }
 
@@ -148,7 +149,7 @@ impl Parking {
             true
         });
         match boot {
-            Some((key, base)) => Step::Boot(key, base),
+            Some((key, base)) => Step::Boot(key, Box::new(base)),
             None => Step::Wait(next),
         }
     }

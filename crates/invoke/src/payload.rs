@@ -49,14 +49,17 @@ impl PlatformError {
 
     /// The bootstrap is there and does not start. `errno` is execve's.
     pub(crate) fn cannot_exec(path: &str, errno: i32) -> Self {
-        let reason = match errno {
-            // The Linux numbers, with the words of Go's runtime, which AWS's daemon prints.
-            2 => "no such file or directory".to_owned(),
-            8 => "exec format error".to_owned(),
-            13 => "permission denied".to_owned(),
-            other => std::io::Error::from_raw_os_error(other).to_string(),
-        };
-        Self::new("Runtime.InvalidEntrypoint", format!("fork/exec {path}: {reason}"))
+        Self::new("Runtime.InvalidEntrypoint", format!("fork/exec {path}: {}", reason(errno)))
+    }
+
+    /// The working directory of an image's process is not there, or not to be entered.
+    pub(crate) fn no_working_directory(path: &str, errno: i32) -> Self {
+        Self::new("Runtime.InvalidWorkingDir", format!("chdir {path}: {}", reason(errno)))
+    }
+
+    /// An image that says nothing of its process.
+    pub(crate) fn no_entry_point() -> Self {
+        Self::new("Runtime.InvalidEntrypoint", "the image has neither ENTRYPOINT nor CMD: set them, or ImageConfig")
     }
 
     /// The document for the caller.
@@ -107,6 +110,17 @@ pub(crate) fn signal_name(signal: i32) -> String {
         other => return format!("signal {other}"),
     }
     .to_owned()
+}
+
+/// The Linux numbers, with the words of Go's runtime, which AWS's daemon prints.
+fn reason(errno: i32) -> String {
+    match errno {
+        2 => "no such file or directory".to_owned(),
+        8 => "exec format error".to_owned(),
+        13 => "permission denied".to_owned(),
+        20 => "not a directory".to_owned(),
+        other => std::io::Error::from_raw_os_error(other).to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub struct Options {
     pub packages: Option<PathBuf>,
     /// For the functions' resolver. Empty where sandboxes have no network but their loopback.
     pub name_servers: Vec<Ipv4Addr>,
+    /// A file with [`resolver`](crate::resolver)'s text, for container images.
+    pub resolver_file: PathBuf,
     /// Whether functions find the server's own API inside: see [`DataPlane::serve_api`].
     pub api: bool,
     pub limits: Limits,
@@ -148,6 +150,7 @@ impl DataPlane {
                     bootstraps: options.bootstraps,
                     packages: options.packages.map(Into::into),
                     name_servers: options.name_servers.into(),
+                    resolver_file: options.resolver_file,
                     api: options.api,
                 },
                 parking: Parking::new(options.limits.parked),
@@ -389,6 +392,7 @@ pub(crate) mod tests_support {
             reserved_concurrency: None,
             snap_start: false,
             layers: None,
+            image: None,
             code: Arc::new(CodeDir::new(PathBuf::from("/nowhere"), "00".into())),
         }
     }

@@ -108,6 +108,9 @@ pub enum Error {
     /// A version's init failed ahead of time.
     #[error(transparent)]
     Snapshot(SnapshotError),
+    /// An image could not be looked at; the cause is for the server's log.
+    #[error("an image could not be looked at: {0}")]
+    Image(String),
     /// The bucket service failed; the cause is for the server's log.
     #[error("the bucket service failed: {0}")]
     Objects(String),
@@ -251,7 +254,7 @@ impl From<Error> for ApiError {
             },
             Error::Package(cause) => Self::internal(cause.to_string()),
             Error::Store(cause) => Self::internal(cause.to_string()),
-            Error::Objects(cause) => Self::internal(cause),
+            Error::Objects(cause) | Error::Image(cause) => Self::internal(cause),
             // Told in a version's state; no operation answers with it.
             Error::Snapshot(cause) => Self::internal(cause.to_string()),
         }

@@ -68,6 +68,8 @@ use crate::tasks::{activation, collect, follow};
 
 /// Packages unpacked at the same time.
 const UNPACKING: usize = 4;
+/// Container images pulled at the same time.
+const PULLING: usize = 2;
 
 /// The operations of the Lambda API that run functions, over the data plane.
 #[must_use]
@@ -99,6 +101,7 @@ pub struct Lambda {
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
+    pulling: Semaphore,
     making: Making,
     preparation: Joint,
     /// Held while concurrency of the accounts is given out.
@@ -122,6 +125,7 @@ impl Lambda {
     /// When the store or the cache cannot be read.
     pub async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
         let cache = CodeCache::open(options.code_cache_dir, package::Limits::default())?;
+        let trees_of_images = CodeCache::open_lasting(options.images_dir)?;
         let keys = Keys::new(options.keys);
         let db = Db::new(options.documents, options.blobs).with_keys(keys.clone());
         let migrated = db.encrypt_plain().await?;
@@ -148,9 +152,10 @@ impl Lambda {
             db,
             live: Arc::new(LiveFolders::new(options.hot_reload)),
             objects: options.objects,
-            packages: Packages::new(cache),
+            packages: Packages::new(cache, trees_of_images, options.images),
             collector: Arc::default(),
             unpacking: Semaphore::new(UNPACKING),
+            pulling: Semaphore::new(PULLING),
             making: Making::default(),
             preparation: Joint::default(),
             concurrency_turn: tokio::sync::Mutex::default(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
+use hearth_image::Images;
 use hearth_model::{Architecture, EventSources, FunctionRoles, Objects, Region, VariableKeys, arn};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
@@ -71,6 +72,10 @@ pub struct Options {
     pub url_base: Option<String>,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
+    /// The way to container images.
+    pub images: Images,
+    /// Their trees; made when absent. What is lost is pulled again.
+    pub images_dir: PathBuf,
     /// Gives packages out of buckets; without it there is no bucket.
     pub objects: Option<Arc<dyn Objects>>,
     /// The folders that functions may run as they stand.

@@ -1,7 +1,10 @@
 //! Packages in use: unpacked trees, and leases against the collector.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use hearth_core::Shutdown;
+use hearth_image::{Images, Pinned};
 use hearth_model::CodeDir;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
@@ -20,13 +23,18 @@ const STRIPES: usize = 256;
 /// after the other, and the collector deletes a package only while it has the stripe for itself.
 pub(crate) struct Packages {
     pub(crate) cache: CodeCache,
+    /// The trees of container images. They last: a registry may not have the image for ever.
+    pub(crate) trees_of_images: CodeCache,
+    pub(crate) images: Images,
     stripes: Vec<Arc<RwLock<()>>>,
 }
 
 impl Packages {
-    pub(crate) fn new(cache: CodeCache) -> Self {
+    pub(crate) fn new(cache: CodeCache, trees_of_images: CodeCache, images: Images) -> Self {
         Self {
             cache,
+            trees_of_images,
+            images,
             stripes: (0..STRIPES).map(|_| Arc::default()).collect(),
         }
     }
@@ -56,10 +64,30 @@ impl Packages {
         live: &LiveFolders,
         package: &Package,
     ) -> Result<Option<Arc<CodeDir>>, PackageError> {
-        match &package.folder {
-            Some(folder) => Ok(Some(live.code(folder))),
-            None => self.cache.find(&package.sha256_hex).await,
+        match (&package.folder, &package.image) {
+            (Some(folder), _) => Ok(Some(live.code(folder))),
+            (None, Some(_)) => self.trees_of_images.find(&package.sha256_hex).await,
+            (None, None) => self.cache.find(&package.sha256_hex).await,
         }
+    }
+
+    /// A container image's tree, pulled when it is not there yet.
+    ///
+    /// # Errors
+    /// Those of the image.
+    pub(crate) async fn pull(
+        &self,
+        digest_hex: &str,
+        uri: &str,
+        shutdown: &Shutdown,
+    ) -> Result<Arc<CodeDir>, PackageError> {
+        let image = Pinned {
+            uri: uri.to_owned(),
+            digest_hex: digest_hex.to_owned(),
+        };
+        let (images, shutdown) = (self.images.clone(), shutdown.clone());
+        let build = move |tree: &Path| Ok(images.unpack(&image, tree, &|| shutdown.is_started())?);
+        self.trees_of_images.build(digest_hex, build).await
     }
 
     /// Held by uploads. Any number at a time.

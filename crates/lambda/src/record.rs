@@ -197,6 +197,9 @@ pub(crate) struct Config {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) snap_start: bool,
     pub(crate) package: Package,
+    /// Of a container image; absent when all is as the image has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) image_config: Option<ImageConfig>,
     /// In the order in which they go over each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<LayerUse>,
@@ -251,7 +254,7 @@ impl Default for LoggingSettings {
 /// A deployment package, as it was uploaded, or what stands in for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Package {
-    /// Lowercase hexadecimal. Of the zip, or of a folder's [`live::name`]: never of the same thing.
+    /// Lowercase hexadecimal: of the zip, a folder's [`live::name`], or an image's digest.
     pub(crate) sha256_hex: String,
     pub(crate) size_bytes: u64,
     /// Of its files together. 0 where it was stored before this was noted: then it counts nothing
@@ -261,6 +264,38 @@ pub(crate) struct Package {
     /// A folder of the host that is run as it stands; there is no zip then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) folder: Option<String>,
+    /// A container image, whose digest the hash is; there is no zip then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<Image>,
+}
+
+/// A container image, as it was when the client named it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    /// As the client gave it.
+    pub(crate) uri: String,
+    /// With the digest in the place of a tag.
+    pub(crate) resolved_uri: String,
+    /// What the image says of its process.
+    #[serde(default)]
+    pub(crate) environment: Vec<(String, String)>,
+    #[serde(default)]
+    pub(crate) entry_point: Vec<String>,
+    #[serde(default)]
+    pub(crate) command: Vec<String>,
+    #[serde(default)]
+    pub(crate) working_directory: String,
+}
+
+/// What a function wants otherwise than its image. Something is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImageConfig {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) entry_point: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) working_directory: Option<String>,
 }
 
 impl Package {
@@ -273,13 +308,11 @@ impl Package {
         }
     }
 
-    /// True for what lies in the store as a zip.
-    pub(crate) fn is_zip(&self) -> bool {
-        self.folder.is_none()
-    }
-
-    /// The hash in base64, as the service writes it.
+    /// The hash as the service writes it: in base64, or an image's digest as it is.
     pub(crate) fn code_sha256(&self) -> String {
+        if self.image.is_some() {
+            return self.sha256_hex.clone();
+        }
         hex::decode(&self.sha256_hex).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
     }
 }
@@ -521,6 +554,7 @@ pub(crate) mod tests {
                         unzipped_bytes: 9,
                         ..Package::default()
                     },
+                    image_config: None,
                     layers: Vec::new(),
                 },
                 revision_id: "r1".to_owned(),

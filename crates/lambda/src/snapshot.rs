@@ -16,7 +16,7 @@ use parking_lot::RwLock;
 use crate::RuntimeVersions;
 use crate::keys::Keys;
 use crate::live::{GENERATION_BITS, LiveSpec};
-use crate::ops::runtime_management;
+use crate::ops::{image, runtime_management};
 use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
 use crate::shards::Shards;
 use crate::url::Urls;
@@ -344,12 +344,21 @@ impl Snapshot {
         packages.map(|package| package.sha256_hex.clone()).collect()
     }
 
-    /// The names of all trees that functions need.
-    pub(crate) fn trees(&self) -> HashSet<String> {
+    /// The names of all trees that functions need: of zips and their layers, and of images.
+    pub(crate) fn trees(&self) -> (HashSet<String>, HashSet<String>) {
         let ordered = self.ordered.read();
-        let configs = ordered.values().flat_map(|entry| entry.record.configs());
-        let zips = |c: &Config| c.packages().filter(|p| p.is_zip()).map(|p| p.sha256_hex.clone()).collect::<Vec<_>>();
-        configs.flat_map(|c| zips(c).into_iter().chain(c.layers_key())).collect()
+        let (mut zips, mut images) = (HashSet::new(), HashSet::new());
+        for config in ordered.values().flat_map(|entry| entry.record.configs()) {
+            for package in config.packages() {
+                match (&package.image, &package.folder) {
+                    (Some(_), _) => images.insert(package.sha256_hex.clone()),
+                    (None, None) => zips.insert(package.sha256_hex.clone()),
+                    (None, Some(_)) => false,
+                };
+            }
+            zips.extend(config.layers_key());
+        }
+        (zips, images)
     }
 
     /// True when a function refers to the package.
@@ -552,6 +561,7 @@ fn spec(
         tracing_active: false,
         reserved_concurrency: record.reserved_concurrency,
         code: files.code,
+        image: image::process(config),
         // `$LATEST` never starts from a snapshot.
         snap_start: config.snap_start && version != Version::Latest,
         layers: files.layers,

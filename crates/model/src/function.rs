@@ -170,6 +170,17 @@ impl CodeDir {
     }
 }
 
+/// The process of a container image. The image's root is the function's [`FunctionSpec::code`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageProcess {
+    /// Entry point and command, the function's own in the place of the image's.
+    pub argv: Vec<String>,
+    /// The image's variables, which the function's come over.
+    pub environment: Vec<(String, String)>,
+    /// Absolute.
+    pub working_directory: String,
+}
+
 /// One function version, ready to run: immutable, shared by every invocation of it.
 #[derive(Clone, Debug)]
 pub struct FunctionSpec {
@@ -200,6 +211,8 @@ pub struct FunctionSpec {
     /// A published version that starts from an initialised snapshot (SnapStart).
     pub snap_start: bool,
     pub code: Arc<CodeDir>,
+    /// For a container image, which has neither runtime nor handler.
+    pub image: Option<ImageProcess>,
     /// The layers, unpacked over each other in their order (a later one wins); shown as `/opt`.
     pub layers: Option<Arc<CodeDir>>,
 }

@@ -28,8 +28,8 @@ pub use credentials::{
 };
 pub use event_source::{EventSources, SourceLookup};
 pub use function::{
-    Architecture, CodeDir, FunctionSpec, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib, TimeoutS,
-    Version,
+    Architecture, CodeDir, FunctionSpec, ImageProcess, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib,
+    TimeoutS, Version,
 };
 pub use invocation::{
     AnswerStream, FunctionError, Invocation, Invoke, InvokeError, Outcome, Piece, StreamEnd, Streamed, ThrottleReason,

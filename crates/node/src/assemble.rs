@@ -87,6 +87,8 @@ pub async fn assemble(
         roles: Some(iam.clone()),
         // There is no bucket service yet, and so no bucket.
         objects: None,
+        images: host::images(config, layout),
+        images_dir: layout.images(),
         hot_reload: HotReload {
             folders: config.hot_reload_folders.value.clone(),
             others_must_read: sandboxes.level() == Level::Root,
@@ -114,6 +116,10 @@ pub async fn assemble(
         bootstraps,
         packages: Some(layout.packages()).filter(|folder| folder.is_dir()),
         name_servers: host::name_servers(config),
+        resolver_file: host::write_resolver(config, layout).map_err(|cause| StartError::Store {
+            what: "the resolver's file of container images",
+            cause: cause.into(),
+        })?,
         api: config.sandbox_api.value == OwnApi::On,
         limits: invoke_limits(config),
     });

@@ -8,6 +8,7 @@
 //! | `logs/` | function logs | logs are gone |
 //! | `packages/` | what functions find beside their own packages; the operator's | functions that lack a package fail |
 //! | `cache/` | unpacked packages, packed bootstraps, the search for interpreters | made again |
+//! | `images/` | unpacked container images | pulled again, if the registry still has them |
 //! | `run/` | mount points and disk images of running sandboxes | made again at each start |
 
 use std::fs::DirBuilder;
@@ -78,6 +79,18 @@ impl Layout {
     #[must_use]
     pub fn packages(&self) -> PathBuf {
         self.data.join("packages")
+    }
+
+    /// Unpacked container images by digest.
+    #[must_use]
+    pub fn images(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
+    /// What container images have as `/etc/resolv.conf`.
+    #[must_use]
+    pub fn resolver(&self) -> PathBuf {
+        self.data.join("cache/resolv.conf")
     }
 
     #[must_use]

@@ -65,7 +65,24 @@ pub fn provided_bootstrap(task: &Path, opt: Option<&Path>) -> Option<&'static st
     opt.is_some_and(|opt| opt.join("bootstrap").exists()).then_some(in_opt)
 }
 
+/// Not in the table of runtimes: no function names it.
+static IMAGE: Definition = Definition {
+    id: "image",
+    language: Language::Provided,
+    version: "image",
+};
+
 impl ResolvedRuntime {
+    /// What runs a container image: nothing of the host.
+    #[must_use]
+    pub fn of_image() -> Self {
+        Self {
+            definition: &IMAGE,
+            interpreter: None,
+            alias: None,
+        }
+    }
+
     /// The command line inside the sandbox; its first word is an absolute path.
     ///
     /// An OS-only runtime gets the first of [`PROVIDED_BOOTSTRAPS`]; use [`provided_bootstrap`] to choose.

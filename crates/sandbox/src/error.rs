@@ -197,4 +197,12 @@ impl SandboxError {
             _ => None,
         }
     }
+
+    /// The error number when the working directory could not be entered.
+    pub fn working_directory_errno(&self) -> Option<i32> {
+        match self {
+            SandboxError::Setup(SetupError::WorkingDirectory { errno, .. }) => Some(errno.0),
+            _ => None,
+        }
+    }
 }

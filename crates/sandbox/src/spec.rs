@@ -211,7 +211,8 @@ impl Limits {
 /// A process of a sandbox: the main one, or a companion.
 #[derive(Debug)]
 pub struct Process {
-    /// Executed as it stands: no search in `PATH`, no shell.
+    /// Executed as it stands, without a shell. A bare name is looked for, inside, in the folders of the `PATH` in `env`;
+    /// a relative path begins at `cwd`.
     pub program: PathBuf,
     /// With `argv[0]`; when empty, the program's path alone.
     pub argv: Vec<OsString>,

@@ -30,6 +30,7 @@ pub(crate) struct Base {
     /// Packages for all functions of a language whose runtime on Lambda brings some (the AWS SDK).
     pub(crate) packages: Option<Arc<Path>>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
+    pub(crate) resolver_file: PathBuf,
     /// Whether the server's own API is served inside.
     pub(crate) api: bool,
 }
@@ -162,7 +163,9 @@ fn files(name_servers: &[Ipv4Addr]) -> Vec<SmallFile> {
     ]
 }
 
-fn resolver(name_servers: &[Ipv4Addr]) -> String {
+/// The text of `/etc/resolv.conf`.
+#[must_use]
+pub fn resolver(name_servers: &[Ipv4Addr]) -> String {
     if name_servers.is_empty() {
         return "# no name server: this sandbox has no network but its loopback\n".to_owned();
     }

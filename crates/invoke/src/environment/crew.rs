@@ -90,9 +90,9 @@ impl Crew {
     /// When they cannot be read.
     pub(super) fn of(launch: &Launch, services: &Services) -> Result<Self, String> {
         let spec = &launch.spec;
-        let external = match launch.layers() {
-            Some(layers) => extensions::external(layers)
-                .map_err(|error| format!("failed to list the extensions of the layers: {error}"))?,
+        let external = match launch.opt() {
+            Some(opt) => extensions::external(&opt)
+                .map_err(|error| format!("failed to list the extensions of the function: {error}"))?,
             None => Vec::new(),
         };
         Ok(Self {
@@ -145,7 +145,7 @@ impl Crew {
         for name in self.external.clone() {
             let (lines, writer) = Lines::open().map_err(|error| StartError::Host(error.to_string()))?;
             let process = process(&name, launch, credentials, writer).map_err(|e| StartError::Host(e.to_string()))?;
-            let program = process.program.to_string_lossy().into_owned();
+            let program = super::process::Program::of(&process);
             match sandbox.spawn(process).await {
                 Ok(process) => self.members.push(Member { name, process, lines }),
                 Err(error) => match super::process::start_error(&error, &program) {

@@ -3,8 +3,9 @@
 //! Source: fact sheet "Lambda execution-environment contract", sections 7 and 8.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_model::{CodeDir, Credentials, FunctionSpec, LogFormat};
@@ -12,6 +13,7 @@ use hearth_runtimes::{Language, LaunchOptions, provided_bootstrap};
 use hearth_sandbox::{Bind, Cpu, Limits, Process, SandboxSpec};
 
 use super::base::{API_PORT, Base, RUNTIME_API_PORT};
+use super::container;
 use super::output::Writers;
 use crate::payload::PlatformError;
 use crate::report::InitializationType;
@@ -40,10 +42,16 @@ impl Launch {
     }
 
     /// The sandbox, with its first process if there is one yet.
-    pub(super) fn sandbox(&self, id: String, process: Option<Process>) -> SandboxSpec {
+    ///
+    /// # Errors
+    /// When the tree of a container image cannot be read.
+    pub(super) fn sandbox(&self, id: String, process: Option<Process>) -> io::Result<SandboxSpec> {
         let mut sandbox = self.base.sandbox(id, self.limits(), self.spec.storage.bytes(), process);
-        sandbox.binds.extend(self.binds());
-        sandbox
+        match self.spec.image {
+            Some(_) => container::furnish(&mut sandbox, self.spec.code.path(), &self.base.resolver_file)?,
+            None => sandbox.binds.extend(self.binds()),
+        }
+        Ok(sandbox)
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -65,10 +73,17 @@ impl Launch {
         writers: Writers,
         channel: Option<OwnedFd>,
     ) -> Result<Process, PlatformError> {
-        Ok(self.base.process(self.argv()?, self.environment(credentials), writers, channel))
+        let mut process = self.base.process(self.argv()?, self.environment(credentials), writers, channel);
+        if let Some(image) = &self.spec.image {
+            process.cwd = image.working_directory.clone().into();
+        }
+        Ok(process)
     }
 
     fn argv(&self) -> Result<Vec<OsString>, PlatformError> {
+        if let Some(image) = &self.spec.image {
+            return container::argv(image);
+        }
         if self.base.runtime.definition.language == Language::Provided {
             let found =
                 provided_bootstrap(self.spec.code.path(), self.layers()).ok_or_else(PlatformError::no_bootstrap)?;
@@ -97,8 +112,9 @@ impl Launch {
             Some((_, old)) => *old = value,
             None => all.push((name.to_owned(), value)),
         };
-        for (name, value) in self.base.runtime.environment() {
-            set(name, value);
+        match &self.spec.image {
+            Some(image) => container::environment(image).into_iter().for_each(|(name, value)| set(&name, value)),
+            None => self.base.runtime.environment().into_iter().for_each(|(name, value)| set(name, value)),
         }
         if self.base.api {
             set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{API_PORT}"));
@@ -115,7 +131,6 @@ impl Launch {
     fn reserved(&self, credentials: &Credentials) -> Vec<(&'static str, String)> {
         let spec = &self.spec;
         let mut all = vec![
-            ("_HANDLER", spec.handler.clone()),
             ("AWS_REGION", spec.region.to_string()),
             ("AWS_DEFAULT_REGION", spec.region.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", spec.name.to_string()),
@@ -124,6 +139,10 @@ impl Launch {
             ("AWS_LAMBDA_INITIALIZATION_TYPE", self.initialization.as_str().to_owned()),
             ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}")),
         ];
+        // An image is told by its command line.
+        if spec.image.is_none() {
+            all.insert(0, ("_HANDLER", spec.handler.clone()));
+        }
         match &self.credentials_token {
             Some(token) => all.extend(way_to_keys(token)),
             None => all.extend(keys(credentials)),
@@ -152,6 +171,14 @@ impl Launch {
     /// Where the layers lie on the host.
     pub(super) fn layers(&self) -> Option<&Path> {
         self.spec.layers.as_ref().map(|layers| layers.path())
+    }
+
+    /// Where what is shown as `/opt` lies on the host.
+    pub(super) fn opt(&self) -> Option<PathBuf> {
+        match self.spec.image {
+            Some(_) => container::opt(self.spec.code.path()),
+            None => self.layers().map(Path::to_owned),
+        }
     }
 
     /// The layers as `/opt`, which is read-only then. Where an interpreter has to be mounted below

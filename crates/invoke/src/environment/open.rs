@@ -200,14 +200,13 @@ impl Environment {
         spec: Arc<FunctionSpec>,
         initialization: InitializationType,
     ) -> Result<Self, Unmade> {
-        let unavailable = |error| Unmade::Refused(InvokeError::RuntimeUnavailable(error));
-        let runtime = plane.workshop.runtimes.resolve(&spec.runtime);
-        let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
-        plane.workshop.prepare(runtime).await.map_err(unavailable)?;
+        let base = plane.workshop.base_of(&spec).map_err(Unmade::Refused)?;
+        let prepared = plane.workshop.prepare(&base.runtime).await;
+        prepared.map_err(|error| Unmade::Refused(InvokeError::RuntimeUnavailable(error)))?;
         let born = Instant::now();
         let id = new_id(plane);
         let launch = Launch {
-            base: plane.workshop.base(runtime),
+            base,
             log_stream: stream_name(plane, &spec, &id),
             credentials_token: (initialization == InitializationType::SnapStart).then(|| new_id(plane)),
             initialization,

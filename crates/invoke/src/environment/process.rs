@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use hearth_core::Tasks;
-use hearth_model::{BoxFuture, Credentials};
+use hearth_model::{BoxFuture, Credentials, FunctionSpec, InvokeError};
 use hearth_runtimes::ResolvedRuntime;
 use hearth_sandbox::{Process, Sandbox, SandboxError, Sandboxes};
 use tokio::net::TcpStream;
@@ -68,11 +68,11 @@ impl Runtime {
         let (output, writers) = open_output(launch, &plane.clock)?;
         let (channel, theirs) = open_channel(launch)?;
         let process = launch.process(credentials, writers, theirs).map_err(StartError::Function)?;
-        let program = process.program.clone();
+        let program = Program::of(&process);
         let (now, held) = if held { (None, Some(Held::Process(process))) } else { (Some(process), None) };
-        let spec = launch.sandbox(id.to_owned(), now);
+        let spec = launch.sandbox(id.to_owned(), now).map_err(host)?;
         let created = plane.workshop.sandboxes.create(spec).await;
-        let sandbox = created.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
+        let sandbox = created.map_err(|error| start_error(&error, &program))?;
         let link = channel.unwrap_or_else(|| Link::Http(RuntimeApi::new(launch.is_snap_start())));
         Self::join(sandbox, link, output, held, services, &plane.tasks).map_err(host)
     }
@@ -142,9 +142,9 @@ impl Runtime {
         match self.held.take() {
             None => Ok(()),
             Some(Held::Process(process)) => {
-                let program = process.program.clone();
+                let program = Program::of(&process);
                 let started = self.sandbox.start_main(process).await;
-                started.map_err(|error| start_error(&error, &program.to_string_lossy()))?;
+                started.map_err(|error| start_error(&error, &program))?;
                 self.up = true;
                 Ok(())
             }
@@ -199,10 +199,28 @@ fn host(error: io::Error) -> StartError {
     StartError::Host(error.to_string())
 }
 
-pub(super) fn start_error(error: &SandboxError, program: &str) -> StartError {
-    match error.exec_errno() {
-        Some(errno) => StartError::Function(PlatformError::cannot_exec(program, errno)),
-        None => StartError::Host(error.to_string()),
+/// What a process was to be, for the words of its failure.
+pub(super) struct Program {
+    path: String,
+    working_directory: String,
+}
+
+impl Program {
+    pub(super) fn of(process: &Process) -> Self {
+        Self {
+            path: process.program.to_string_lossy().into_owned(),
+            working_directory: process.cwd.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+pub(super) fn start_error(error: &SandboxError, program: &Program) -> StartError {
+    match (error.exec_errno(), error.working_directory_errno()) {
+        (Some(errno), _) => StartError::Function(PlatformError::cannot_exec(&program.path, errno)),
+        (None, Some(errno)) => {
+            StartError::Function(PlatformError::no_working_directory(&program.working_directory, errno))
+        }
+        (None, None) => StartError::Host(error.to_string()),
     }
 }
 
@@ -225,6 +243,7 @@ pub(crate) struct Workshop {
     pub(crate) bootstraps: Arc<hearth_runtimes::Bootstraps>,
     pub(crate) packages: Option<Arc<Path>>,
     pub(crate) name_servers: Arc<[Ipv4Addr]>,
+    pub(crate) resolver_file: PathBuf,
     pub(crate) api: bool,
 }
 
@@ -242,12 +261,22 @@ impl Workshop {
         compiled.map_err(|error| format!("runtime {} cannot run here: failed to {error}", runtime.definition.id))
     }
 
+    /// What runs a function.
+    pub(crate) fn base_of(&self, spec: &FunctionSpec) -> Result<Base, InvokeError> {
+        if spec.image.is_some() {
+            return Ok(self.base(&ResolvedRuntime::of_image()));
+        }
+        let runtime = self.runtimes.resolve(&spec.runtime);
+        runtime.map(|runtime| self.base(runtime)).map_err(|error| InvokeError::RuntimeUnavailable(error.to_string()))
+    }
+
     pub(crate) fn base(&self, runtime: &ResolvedRuntime) -> Base {
         Base {
             runtime: runtime.clone(),
             bootstraps: Arc::clone(&self.bootstraps),
             packages: self.packages.clone(),
             name_servers: Arc::clone(&self.name_servers),
+            resolver_file: self.resolver_file.clone(),
             api: self.api,
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct S3Source {
 pub(crate) struct CodeSource {
     pub(crate) zip: Option<Bytes>,
     pub(crate) s3: Option<S3Source>,
-    pub(crate) image: bool,
+    pub(crate) image: Option<String>,
     pub(crate) source_kms_key_arn: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl CodeSource {
     /// Takes the members of `Code`, which stand at the top in UpdateFunctionCode.
     pub(crate) fn take(members: &mut Members<'_>) -> Result<Self, Error> {
         Ok(Self {
-            image: members.take::<String>("ImageUri")?.is_some_and(|uri| !uri.is_empty()),
+            image: members.take::<String>("ImageUri")?.filter(|uri| !uri.is_empty()),
             source_kms_key_arn: members.take("SourceKMSKeyArn")?,
             ..Self::take_of_layer(members)?
         })

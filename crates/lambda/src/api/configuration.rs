@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 
 use crate::api::timestamp;
 use crate::keys;
-use crate::record::{Config, Edition, LayerUse, Status, Text, Variables};
+use crate::record::{self, Config, Edition, LayerUse, Status, Text, Variables};
 use crate::snapshot::{Entry, default_log_group};
 
 /// How much of it an operation shows.
@@ -25,9 +25,11 @@ pub(crate) enum View {
 pub(crate) struct FunctionConfiguration {
     function_name: String,
     function_arn: String,
-    runtime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<String>,
     role: String,
-    handler: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<String>,
     code_size: u64,
     description: String,
     timeout: u32,
@@ -50,8 +52,27 @@ pub(crate) struct FunctionConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_version_config: Option<RuntimeVersionConfig>,
     logging_config: LoggingConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_config_response: Option<ImageConfigResponse>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     layers: Vec<Layer>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfigResponse {
+    image_config: ImageConfig,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry_point: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_directory: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,12 +233,13 @@ pub(crate) fn render_edition(
     view: View,
 ) -> FunctionConfiguration {
     let config = &edition.config;
+    let is_image = config.package.image.is_some();
     FunctionConfiguration {
         function_name: entry.key.name.to_string(),
         function_arn: qualifier.map_or_else(|| entry.arn.clone(), |q| arn::qualified(&entry.arn, q)),
-        runtime: config.runtime.clone(),
+        runtime: (!is_image).then(|| config.runtime.clone()),
         role: config.role.clone(),
-        handler: config.handler.clone(),
+        handler: (!is_image).then(|| config.handler.clone()),
         code_size: config.package.size_bytes,
         description: config.description.clone(),
         timeout: config.timeout_s,
@@ -230,14 +252,15 @@ pub(crate) fn render_edition(
         tracing_config: TracingConfig { mode: "PassThrough" },
         revision_id: edition.revision_id.clone(),
         states: if view == View::Whole { States::of(&edition.status) } else { States::default() },
-        package_type: "Zip",
+        package_type: if is_image { "Image" } else { "Zip" },
+        image_config_response: config.image_config.clone().map(ImageConfigResponse::of),
         architectures: [config.architecture.text()],
         ephemeral_storage: EphemeralStorage { size: config.storage_mib },
         snap_start: SnapStart {
             apply_on: if config.snap_start { "PublishedVersions" } else { "None" },
             optimization_status: if is_optimized(version, edition) { "On" } else { "Off" },
         },
-        runtime_version_config: (view == View::Whole).then(|| RuntimeVersionConfig {
+        runtime_version_config: (view == View::Whole && !is_image).then(|| RuntimeVersionConfig {
             runtime_version_arn: entry.runtime_version_arn(&config.runtime),
         }),
         layers: config.layers.iter().map(Layer::of).collect(),
@@ -247,6 +270,18 @@ pub(crate) fn render_edition(
             system_log_level: config.logging.system_level.map(Text::text),
             log_group: config.logging.group.clone().unwrap_or_else(|| default_log_group(&entry.key.name)),
         },
+    }
+}
+
+impl ImageConfigResponse {
+    fn of(config: record::ImageConfig) -> Self {
+        Self {
+            image_config: ImageConfig {
+                entry_point: config.entry_point,
+                command: config.command,
+                working_directory: config.working_directory,
+            },
+        }
     }
 }
 

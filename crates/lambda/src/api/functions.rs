@@ -23,6 +23,7 @@ use crate::ops::update_function_code::{self, UpdateFunctionCode, Updated};
 use crate::ops::update_function_configuration::{self, UpdateFunctionConfiguration};
 use crate::ops::{delete_function, download, get_function};
 use crate::pattern::MASTER_REGION;
+use crate::record::Package;
 use crate::target::{self, Use};
 
 /// Bytes of a body that takes about a millisecond to read.
@@ -191,7 +192,31 @@ struct GetFunctionResponse<'e> {
 #[serde(rename_all = "PascalCase")]
 struct Code {
     repository_type: &'static str,
-    location: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_image_uri: Option<String>,
+}
+
+impl Code {
+    fn of(lambda: &Lambda, endpoint: &str, package: &Package) -> Self {
+        match &package.image {
+            Some(image) => Self {
+                repository_type: "ECR",
+                location: None,
+                image_uri: Some(image.uri.clone()),
+                resolved_image_uri: Some(image.resolved_uri.clone()),
+            },
+            None => Self {
+                repository_type: "S3",
+                location: Some(download::link(lambda, endpoint, package)),
+                image_uri: None,
+                resolved_image_uri: None,
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -210,10 +235,7 @@ pub(super) async fn get(lambda: Arc<Lambda>, request: Request) -> Result<Respons
     let reserved = record.reserved_concurrency.filter(|_| is_unqualified);
     let answer = GetFunctionResponse {
         configuration: shown(&found),
-        code: Code {
-            repository_type: "S3",
-            location: download::link(&lambda, &request.endpoint, &package),
-        },
+        code: Code::of(&lambda, &request.endpoint, &package),
         tags: Some(&record.tags).filter(|tags| is_unqualified && !tags.is_empty()),
         concurrency: reserved.map(|reserved| Concurrency {
             reserved_concurrent_executions: reserved,

@@ -33,7 +33,8 @@ pub(crate) struct Settings {
     pub(crate) layers: Option<Vec<String>>,
     pub(crate) vpc: VpcConfig,
     pub(crate) file_systems: usize,
-    pub(crate) image_config: Map<String, Value>,
+    /// An empty one takes all away.
+    pub(crate) image_config: Option<ImageConfig>,
     pub(crate) capacity_provider: bool,
     pub(crate) durable: bool,
 }
@@ -53,6 +54,14 @@ pub(crate) struct VpcConfig {
     pub(crate) subnet_ids: Option<Vec<String>>,
     pub(crate) security_group_ids: Option<Vec<String>>,
     pub(crate) ipv6_allowed_for_dual_stack: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct ImageConfig {
+    pub(crate) entry_point: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) working_directory: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +126,7 @@ impl Settings {
             layers: members.take("Layers")?,
             vpc: members.take("VpcConfig")?.unwrap_or_default(),
             file_systems: file_systems.map_or(0, |list| list.len()),
-            image_config: members.take("ImageConfig")?.unwrap_or_default(),
+            image_config: members.take("ImageConfig")?,
             capacity_provider: members.take_raw("CapacityProviderConfig").is_some(),
             durable: members.take_raw("DurableConfig").is_some(),
         })
@@ -144,6 +153,7 @@ impl Settings {
         if let Some(size) = self.storage_size {
             violations.range("ephemeralStorage.size", size, 512..=10_240);
         }
+        self.check_image(violations);
         self.check_choices(violations);
         self.check_arns(violations);
         self.check_vpc(violations);
@@ -188,6 +198,18 @@ impl Settings {
         if let Some(group) = &logging.log_group {
             violations.length("loggingConfig.logGroup", group, 1..=512);
             LOG_GROUP.check(violations, "loggingConfig.logGroup", group);
+        }
+    }
+
+    fn check_image(&self, violations: &mut Violations) {
+        let Some(image) = &self.image_config else { return };
+        for (path, list) in [("imageConfig.entryPoint", &image.entry_point), ("imageConfig.command", &image.command)] {
+            if let Some(list) = list {
+                violations.size(path, &validation::list(list), list.len(), 0..=1_500);
+            }
+        }
+        if let Some(directory) = &image.working_directory {
+            violations.length("imageConfig.workingDirectory", directory, 0..=1_000);
         }
     }
 

@@ -28,9 +28,6 @@ pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
     if settings.tracing_mode.as_deref() == Some("Active") {
         return refuse("TracingConfig", "set Mode to PassThrough");
     }
-    if settings.image_config.values().any(|value| !value.is_null()) {
-        return refuse("ImageConfig", "it applies to container images; deploy a zip without it");
-    }
     if settings.capacity_provider {
         return refuse("CapacityProviderConfig", "leave it out");
     }

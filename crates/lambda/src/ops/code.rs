@@ -24,7 +24,7 @@ pub(crate) struct Held {
 pub(crate) async fn inspect(given: Given) -> Result<Package, Error> {
     let zip = match given {
         Given::Zip(zip) => zip,
-        Given::Folder(package) => return Ok(package),
+        Given::Folder(package) | Given::Image(package) => return Ok(package),
     };
     let accepted = package::accept(zip, package::Limits::default()).await?;
     Ok(Package {
@@ -96,6 +96,9 @@ pub(crate) async fn files(lambda: &Lambda, config: &Config) -> Result<Files, Err
 async fn unpacked(lambda: &Lambda, package: &Package) -> Result<Arc<CodeDir>, Error> {
     if let Some(code) = lambda.packages.find_one(&lambda.live, package).await? {
         return Ok(code);
+    }
+    if let Some(image) = &package.image {
+        return Ok(lambda.packages.pull(&package.sha256_hex, &image.resolved_uri, &lambda.shutdown).await?);
     }
     let zip = lambda.db.get_package(package).await?.ok_or_else(|| PackageError::Io {
         action: format!("find package {}", package.sha256_hex),

@@ -10,8 +10,10 @@ use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::api::settings::Settings;
 use crate::error::Error;
+use crate::ops::source::For;
 use crate::ops::{
-    availability, code, code_signing, function_layers, publish, role, settings, snap_start, source, tags, variable_key,
+    availability, code, code_signing, function_layers, image, publish, role, settings, snap_start, source, tags,
+    variable_key,
 };
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
@@ -49,18 +51,21 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     }
     target::refuse_version(&target)?;
     check_members(&wish)?;
-    check_mandatory(&wish.settings)?;
+    let is_image = wish.package_type.as_deref() == Some("Image");
+    let what = For::Function { is_image, doing: "creating" };
+    check_mandatory(is_image, &wish.settings)?;
+    image::check_settings(is_image, &wish.settings, "creating")?;
     settings::check(lambda, &wish.settings)?;
     variable_key::check(lambda, &target.key, None, &wish.settings)?;
     let architecture = availability::check_architecture(wish.architecture, lambda.host_architecture)?;
     tags::check(&wish.tags)?;
     let layers = function_layers::resolve(lambda, caller, wish.settings.layers.as_deref().unwrap_or_default()).await?;
-    source::check(&wish.code, "function")?;
+    source::check(&wish.code, what)?;
     if lambda.functions.get(&target.key).is_some() {
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
-    let given = source::take(lambda, caller, &wish.code, "function").await?;
+    let given = source::take(lambda, caller, &wish.code, what).await?;
     // Held until the function is there: a configuration in use cannot be deleted.
     let _signing = match &wish.code_signing {
         Some(_) => Some(lambda.code_signing.turn().await),
@@ -79,7 +84,9 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     };
     function_layers::check_sizes(&config)?;
     snap_start::check(&config)?;
-    settings::warn_of_runtime(lambda, &target.key.name, &config.runtime);
+    if !is_image {
+        settings::warn_of_runtime(lambda, &target.key.name, &config.runtime);
+    }
     let mut record = FunctionRecord {
         v: FORM,
         incarnation: lambda.random.uuid().to_string(),
@@ -112,16 +119,14 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
 }
 
 fn check_members(wish: &CreateFunction) -> Result<(), Error> {
-    let image = wish.package_type.as_deref() == Some("Image") || wish.code.image;
     availability::check_members(&[
-        ("PackageType Image", image, "deploy a zip"),
         ("PublishTo", wish.publish_to, "leave it out"),
         ("TenancyConfig", wish.tenancy, "leave it out"),
     ])
 }
 
-fn check_mandatory(settings: &Settings) -> Result<(), Error> {
-    if settings.runtime.is_some() && settings.handler.is_some() {
+fn check_mandatory(is_image: bool, settings: &Settings) -> Result<(), Error> {
+    if is_image || (settings.runtime.is_some() && settings.handler.is_some()) {
         return Ok(());
     }
     Err(Error::InvalidParameter(
@@ -147,6 +152,7 @@ fn defaults(architecture: Architecture) -> Config {
         logging: LoggingSettings::default(),
         snap_start: false,
         package: Package::default(),
+        image_config: None,
         layers: Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::layer::{LayerKey, LayerVersionRecord};
 use crate::layer_target::{self, must_own};
 use crate::ops::page::{self, List, Page};
+use crate::ops::source::For;
 use crate::ops::{code, source};
 use crate::policy::{GET_LAYER_VERSION, Wanted};
 use crate::record::FORM;
@@ -55,7 +56,7 @@ pub(crate) async fn publish(
 ) -> Result<LayerVersion, Error> {
     let key = layer_target::resolve(caller, &wish.name)?;
     must_own(caller, &key, "PublishLayerVersion")?;
-    let given = source::take(lambda, caller, &wish.content, "layer").await?;
+    let given = source::take(lambda, caller, &wish.content, For::Layer).await?;
     code::check_storage(lambda, &key.account, &key.region, None, given.len()).await?;
     // Held until the version refers to it.
     let held = code::store(lambda, given).await?;

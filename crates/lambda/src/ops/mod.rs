@@ -13,6 +13,7 @@ pub(crate) mod environment;
 pub(crate) mod function_layers;
 pub(crate) mod function_urls;
 pub(crate) mod get_function;
+pub(crate) mod image;
 pub(crate) mod layer_policy;
 pub(crate) mod layers;
 pub(crate) mod list_functions;

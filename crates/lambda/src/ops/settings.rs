@@ -5,7 +5,7 @@ use hearth_model::FunctionName;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, environment, logging, runtime, snap_start};
+use crate::ops::{availability, environment, image, logging, runtime, snap_start};
 use crate::record::Config;
 
 /// An account may use this much; the model admits more, for managed instances.
@@ -62,6 +62,7 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
         },
         logging,
         package: before.package.clone(),
+        image_config: image::merge(before.image_config.as_ref(), settings),
         snap_start: snap_start::wanted(settings).unwrap_or(before.snap_start),
         layers: before.layers.clone(),
     };

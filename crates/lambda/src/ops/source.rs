@@ -10,6 +10,7 @@ use crate::Lambda;
 use crate::api::code::{CodeSource, S3Source};
 use crate::error::Error;
 use crate::live;
+use crate::ops::image;
 use crate::package::Limits;
 use crate::record::Package;
 
@@ -22,6 +23,18 @@ pub(crate) enum Given {
     Zip(Bytes),
     /// To be run as it stands.
     Folder(Package),
+    Image(Package),
+}
+
+/// What the code is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum For {
+    /// `doing` is `creating` or `updating`.
+    Function {
+        is_image: bool,
+        doing: &'static str,
+    },
+    Layer,
 }
 
 impl Given {
@@ -29,18 +42,32 @@ impl Given {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Zip(zip) => zip.len() as u64,
-            Self::Folder(_) => 0,
+            Self::Folder(_) | Self::Image(_) => 0,
         }
     }
 }
 
-/// What can be said before anything is fetched. `of` is `function` or `layer`: the text for the
-/// latter is unverified.
+/// What can be said before anything is fetched.
 ///
 /// # Errors
 /// No source, more than one, or one that is not available.
-pub(crate) fn check(source: &CodeSource, of: &str) -> Result<(), Error> {
-    if source.zip.is_some() && (source.s3.is_some() || source.image) {
+pub(crate) fn check(source: &CodeSource, what: For) -> Result<(), Error> {
+    // The text for layers is unverified.
+    let of = match what {
+        For::Layer => "layer",
+        For::Function { is_image: true, doing } if source.image.is_none() => {
+            return Err(Error::InvalidParameter(format!(
+                "Please provide ImageUri when {doing} a function with packageType Image."
+            )));
+        }
+        For::Function { is_image: false, doing } if source.image.is_some() => {
+            return Err(Error::InvalidParameter(format!(
+                "Please don't provide ImageUri when {doing} a function with packageType Zip."
+            )));
+        }
+        For::Function { .. } => "function",
+    };
+    if source.zip.is_some() && (source.s3.is_some() || source.image.is_some()) {
         return Err(Error::InvalidParameter(
             "Please do not provide other FunctionCode parameters when providing a ZipFile.".to_owned(),
         ));
@@ -51,7 +78,14 @@ pub(crate) fn check(source: &CodeSource, of: &str) -> Result<(), Error> {
             hint: "leave it out".to_owned(),
         });
     }
+    if source.image.is_some() && source.s3.is_some() {
+        // Not recorded; made after the text for a zip.
+        return Err(Error::InvalidParameter(
+            "Please do not provide other FunctionCode parameters when providing an ImageUri.".to_owned(),
+        ));
+    }
     match (&source.zip, &source.s3) {
+        _ if source.image.is_some() => Ok(()),
         (Some(zip), _) if zip.len() as u64 > ZIPPED_MAX => Err(Error::ZipTooLarge { limit: ZIPPED_MAX }),
         (Some(_), _) => Ok(()),
         (None, Some(s3)) if s3.bucket.is_none() || s3.key.is_none() => Err(Error::InvalidParameter(
@@ -66,8 +100,11 @@ pub(crate) fn check(source: &CodeSource, of: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// An object that is not there or is too large, or a folder that is not to be run.
-pub(crate) async fn take(lambda: &Lambda, caller: &Caller, source: &CodeSource, of: &str) -> Result<Given, Error> {
-    check(source, of)?;
+pub(crate) async fn take(lambda: &Lambda, caller: &Caller, source: &CodeSource, what: For) -> Result<Given, Error> {
+    check(source, what)?;
+    if let Some(uri) = &source.image {
+        return image::resolve(lambda, uri).await.map(Given::Image);
+    }
     match (&source.zip, &source.s3) {
         (None, Some(s3)) if s3.bucket.as_deref() == Some(live::BUCKET) => folder(lambda, s3).await,
         (None, Some(s3)) => object(lambda, caller, s3).await.map(Given::Zip),

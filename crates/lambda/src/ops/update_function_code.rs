@@ -8,6 +8,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::code::CodeSource;
 use crate::error::Error;
+use crate::ops::source::For;
 use crate::ops::{availability, code, code_signing, function_layers, publish, snap_start, source, update};
 use crate::record::{Config, FunctionRecord, Package, Status};
 use crate::snapshot::Entry;
@@ -40,20 +41,19 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: UpdateFunct
     let target = target::resolve(caller, Use::Write, &wish.name, None, "UpdateFunctionCode")?;
     target::refuse_version(&target)?;
     let entry = lambda.functions.get(&target.key).ok_or_else(|| target.not_found())?;
-    if wish.code.image {
-        return Err(Error::InvalidParameter(
-            "Please don't provide ImageUri when updating a function with packageType Zip.".to_owned(),
-        ));
-    }
     availability::check_members(&[("PublishTo", wish.publish_to, "leave it out")])?;
     // What the client leaves open stays; that it can run here was checked when it was chosen.
     let architecture = match wish.architecture {
         Some(wanted) => availability::check_architecture(Some(wanted), lambda.host_architecture)?,
         None => entry.record.latest.config.architecture,
     };
-    source::check(&wish.code, "function")?;
+    let what = For::Function {
+        is_image: entry.record.latest.config.package.image.is_some(),
+        doing: "updating",
+    };
+    source::check(&wish.code, what)?;
     update::check(&entry, wish.revision_id.as_deref())?;
-    let given = source::take(lambda, caller, &wish.code, "function").await?;
+    let given = source::take(lambda, caller, &wish.code, what).await?;
     let key = &target.key;
     code_signing::check(lambda, caller, key.name.as_str(), entry.record.code_signing.as_deref()).await?;
     let copies = if wish.publish { 2 } else { 1 };

@@ -7,7 +7,7 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{code_signing, function_layers, role, settings, update, variable_key};
+use crate::ops::{code_signing, function_layers, image, role, settings, update, variable_key};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -29,6 +29,7 @@ pub(crate) async fn run(
     let target = target::resolve(caller, Use::Write, &wish.name, None, "UpdateFunctionConfiguration")?;
     target::refuse_version(&target)?;
     let entry = lambda.functions.get(&target.key).ok_or_else(|| target.not_found())?;
+    image::check_settings(entry.record.latest.config.package.image.is_some(), &wish.settings, "updating")?;
     settings::check(lambda, &wish.settings)?;
     variable_key::check(lambda, &target.key, Some(&entry.record.latest.config), &wish.settings)?;
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;

@@ -38,6 +38,8 @@ pub struct CodeCache {
 struct Inner {
     dir: PathBuf,
     limits: Limits,
+    /// Trees are on the disk before they are in their place, and trusted after the next boot.
+    lasting: bool,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     /// Makes names of trees in the making unlike each other.
     counter: AtomicU64,
@@ -60,10 +62,22 @@ impl CodeCache {
     /// # Errors
     /// [`PackageError::Io`].
     pub fn open(dir: impl Into<PathBuf>, limits: Limits) -> Result<Self, PackageError> {
-        let dir = dir.into();
+        Self::open_as(dir.into(), limits, false)
+    }
+
+    /// [`CodeCache::open`] for trees that cannot be made again at will: they last over a boot.
+    ///
+    /// # Errors
+    /// [`PackageError::Io`].
+    pub fn open_lasting(dir: impl Into<PathBuf>) -> Result<Self, PackageError> {
+        Self::open_as(dir.into(), Limits::default(), true)
+    }
+
+    fn open_as(dir: PathBuf, limits: Limits, lasting: bool) -> Result<Self, PackageError> {
         let inner = Inner {
             dir,
             limits,
+            lasting,
             slots: Mutex::default(),
             counter: AtomicU64::new(0),
         };
@@ -100,6 +114,18 @@ impl CodeCache {
         let hashes: Vec<&str> = layers.iter().map(|layer| layer.sha256_hex()).collect();
         let key = layers_key(&hashes);
         self.obtain(&key, move |_: &Inner, tree: &Path| overlay(&layers, tree)).await
+    }
+
+    /// A tree that `build` makes in an empty folder, when it is not there yet.
+    ///
+    /// # Errors
+    /// Those of `build`, and [`PackageError::Io`].
+    pub async fn build(
+        &self,
+        sha256_hex: &str,
+        build: impl FnOnce(&Path) -> Result<(), PackageError> + Send + 'static,
+    ) -> Result<Arc<CodeDir>, PackageError> {
+        self.obtain(sha256_hex, move |_: &Inner, tree: &Path| build(tree)).await
     }
 
     /// The tree of that name, built when it is not in place.
@@ -180,7 +206,7 @@ impl Inner {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot_file = self.dir.join(BOOT_FILE);
         let made_in = fs::read_to_string(&boot_file).unwrap_or_default();
-        let trusted = !boot.is_empty() && boot == made_in;
+        let trusted = self.lasting || (!boot.is_empty() && boot == made_in);
         for item in fs::read_dir(&self.dir)? {
             let Ok(name) = item?.file_name().into_string() else {
                 continue;
@@ -235,6 +261,10 @@ impl Inner {
         fs::create_dir(tree).map_err(failed)?;
         fs::set_permissions(tree, Permissions::from_mode(0o755)).map_err(failed)?;
         build(self, tree)?;
+        if self.lasting {
+            let sync = || rustix::fs::syncfs(fs::File::open(tree)?).map_err(io::Error::from);
+            sync().map_err(failed)?;
+        }
         fs::rename(tree, self.place(sha256_hex)).map_err(failed)
     }
 

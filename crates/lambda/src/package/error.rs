@@ -1,5 +1,6 @@
 //! Why a package was refused, or could not be unpacked.
 
+use hearth_image::ImageError;
 use thiserror::Error;
 
 /// The inside message is the `Display` form, for the server's log: it names the entry. The outside
@@ -44,6 +45,9 @@ pub enum PackageError {
     /// The bytes given do not have the hash they were stored under.
     #[error("expected a package with SHA-256 {expected}, found {found}")]
     WrongHash { expected: String, found: String },
+    /// A container image that could not be pulled.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The server's disk, not the package, is at fault.
     #[error("failed to {action}: {cause}")]
     Io { action: String, cause: String },
@@ -81,7 +85,7 @@ impl PackageError {
             | Self::UnknownMethod { .. }
             | Self::Damaged { .. }
             | Self::Overlap => true,
-            Self::WrongHash { .. } | Self::Io { .. } => false,
+            Self::WrongHash { .. } | Self::Image(_) | Self::Io { .. } => false,
         }
     }
 
@@ -105,6 +109,7 @@ impl PackageError {
             | Self::UnknownMethod { .. }
             | Self::Damaged { .. }
             | Self::Overlap => COULD_NOT_UNZIP.to_owned(),
+            Self::Image(error) => error.to_string(),
             Self::WrongHash { .. } | Self::Io { .. } => "An internal error occurred.".to_owned(),
         }
     }

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_core::TaskKind;
+use hearth_image::ImageError;
 use hearth_model::{FunctionKey, Version};
 use parking_lot::Mutex;
 
 use crate::Lambda;
 use crate::error::Error;
-use crate::ops::code;
+use crate::ops::{code, image};
 use crate::package::PackageError;
 use crate::record::{Config, Edition, Failure, FunctionRecord, Status, VersionRecord};
 use crate::snapshot::{Entry, Files};
@@ -104,7 +105,9 @@ async fn unpack(lambda: &Lambda, key: &FunctionKey, config: &Config) -> Result<F
     for attempt in 1.. {
         let result = {
             // A burst of deployments must not take every thread and all of the disk.
-            let _permit = lambda.unpacking.acquire().await;
+            // Images have turns of their own: a pull may take minutes.
+            let turns = if config.package.image.is_some() { &lambda.pulling } else { &lambda.unpacking };
+            let _permit = turns.acquire().await;
             code::files(lambda, config).await
         };
         match result {
@@ -121,12 +124,19 @@ async fn unpack(lambda: &Lambda, key: &FunctionKey, config: &Config) -> Result<F
 
 /// True for what another attempt may mend.
 fn is_passing(error: &Error) -> bool {
-    matches!(error, Error::Package(PackageError::Io { .. }) | Error::Store(_))
+    match error {
+        Error::Package(PackageError::Image(error)) => error.is_passing(),
+        error => matches!(error, Error::Package(PackageError::Io { .. }) | Error::Store(_)),
+    }
 }
 
 /// Commits the end of the change, unless the function has changed or gone meanwhile. Tries until
 /// it succeeds or the server stops: the client was told that the change will end.
 async fn finish(lambda: &Lambda, begun: &Entry, version: Version, ready: Result<Files, Error>) {
+    // The next start begins it anew.
+    if let Err(Error::Package(PackageError::Image(ImageError::Stopping))) = ready {
+        return;
+    }
     let failure = ready.as_ref().err().map(failure);
     if let Err(error) = &ready {
         tracing::error!(function = %begun.key.name, %version, %error, "a function could not be activated");
@@ -198,6 +208,9 @@ fn end(edition: &mut Edition, failure: Option<&Failure>, revision_id: &str) {
 fn failure(error: &Error) -> Failure {
     let (code, reason) = match error {
         Error::Package(cause) if cause.is_clients_fault() => ("InvalidZipFileException", cause.client_message()),
+        Error::Package(PackageError::Image(cause)) => {
+            (image::failure_code(cause), format!("The image could not be pulled: {cause}"))
+        }
         Error::Snapshot(cause) => (snapshot_code(&cause.kind), cause.to_string()),
         // The server's log has the cause.
         _ => ("InternalError", "The deployment package could not be unpacked.".to_owned()),

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::Lambda;
 use crate::db::layers::LayerScope;
+use crate::package::CodeCache;
 
 /// From a nudge to the look, so that a hundred deletions cost one.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -91,8 +92,15 @@ pub(crate) async fn collect(lambda: &Arc<Lambda>, unreferenced: &mut Unreference
             unreferenced.remove(&hash);
         }
     }
-    let trees = collect_trees(Arc::clone(lambda), lambda.functions.snapshot.trees()).await;
-    Ok(if unreferenced.is_empty() { trees } else { Remaining::Some })
+    let (trees, images) = lambda.functions.snapshot.trees();
+    let trees = collect_trees(lambda.packages.cache.clone(), trees).await;
+    // A function that cannot be read may be any of them, and they are not made again at will.
+    let images = match lambda.db.has_unread() {
+        true => Remaining::Nothing,
+        false => collect_trees(lambda.packages.trees_of_images.clone(), images).await,
+    };
+    let is_done = unreferenced.is_empty() && trees == Remaining::Nothing && images == Remaining::Nothing;
+    Ok(if is_done { Remaining::Nothing } else { Remaining::Some })
 }
 
 /// Looks again with the package's stripe held: an upload may have come in between.
@@ -113,9 +121,9 @@ async fn of_layers(lambda: &Lambda) -> Result<HashSet<String>, StoreError> {
 }
 
 /// A function that begins to refer to a tree meanwhile finds it, or unpacks it again.
-async fn collect_trees(lambda: Arc<Lambda>, referenced: HashSet<String>) -> Remaining {
+async fn collect_trees(cache: CodeCache, referenced: HashSet<String>) -> Remaining {
     let work = move || {
-        let collected = lambda.packages.cache.collect(|sha256_hex| referenced.contains(sha256_hex));
+        let collected = cache.collect(|sha256_hex| referenced.contains(sha256_hex));
         match collected {
             // More trees than those in use: environments hold old ones still.
             Ok(collected) if collected.kept > referenced.len() => Remaining::Some,

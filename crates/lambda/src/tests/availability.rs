@@ -24,11 +24,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         ),
         (json!({"TracingConfig": {"Mode": "Active"}}), "TracingConfig", "set Mode to PassThrough"),
         (
-            json!({"ImageConfig": {"Command": ["x"]}}),
-            "ImageConfig",
-            "it applies to container images; deploy a zip without it",
-        ),
-        (
             json!({"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {}}}),
             "CapacityProviderConfig",
             "leave it out",
@@ -45,11 +40,6 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
         &world,
         vec![
             create("publish to", json!({"PublishTo": "LATEST_PUBLISHED"}), unavailable("PublishTo", "leave it out")),
-            create(
-                "an image",
-                json!({"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}}),
-                unavailable("PackageType Image", "deploy a zip"),
-            ),
             create(
                 "tenancy",
                 json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}),

@@ -10,6 +10,7 @@ mod concurrency;
 mod constraints;
 mod faults;
 mod function_urls;
+mod images;
 mod invoke;
 mod layers;
 mod lifecycle;
@@ -114,6 +115,8 @@ impl World {
             event_sources: None,
             url_base: None,
             roles: None,
+            images: images(hearth_image::Settings::default()),
+            images_dir: dir.path().join("images"),
             objects: None,
             hot_reload: crate::HotReload::default(),
             keys: None,
@@ -214,6 +217,16 @@ impl World {
     pub(super) fn record(&self, name: &str) -> FunctionRecord {
         self.lambda.functions.get(&key(name)).unwrap().record.clone()
     }
+}
+
+pub(super) fn images(settings: hearth_image::Settings) -> hearth_image::Images {
+    hearth_image::Images::new(hearth_image::Options {
+        settings,
+        architecture: "amd64",
+        bytes_max: 1 << 20,
+        entries_max: 1_000,
+        user: ("sbx", 993, 990),
+    })
 }
 
 pub(super) fn caller(region: &str) -> Caller {

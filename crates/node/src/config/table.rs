@@ -181,6 +181,18 @@ settings! {
     hot_reload_folders: Vec<PathBuf>, "hot_reload.folders", Some("HEARTH_HOT_RELOAD_FOLDERS"), Some("--hot-reload"),
         default |_: &Host| Vec::new(), said "none",
         "Folders that functions may run as they stand, with all below them, by `S3Bucket=hot-reload`; none: refused.";
+    images_folders: Vec<PathBuf>, "images.folders", Some("HEARTH_IMAGES_FOLDERS"), Some("--images"),
+        default |_: &Host| Vec::new(), said "none",
+        "Folders in which OCI layouts may lie that functions name as `oci:/path:tag`; none: refused.";
+    images_registries: Vec<String>, "images.registries", Some("HEARTH_IMAGES_REGISTRIES"), None,
+        default |_: &Host| Vec::new(), said "any",
+        "Registries that images may come from, e.g. `docker.io` or `registry.example:5000`.";
+    images_insecure: Vec<String>, "images.insecure", Some("HEARTH_IMAGES_INSECURE"), None,
+        default |_: &Host| Vec::new(), said "none",
+        "Registries beside those on loopback that are asked without TLS.";
+    images_credentials: Vec<PathBuf>, "images.credentials", Some("HEARTH_IMAGES_CREDENTIALS"), None,
+        default |_: &Host| Vec::new(), said "none",
+        "A `config.json` as `docker login` writes it, with the credentials of registries; the first that has some for a registry counts.";
     logs_max_mib: Count<1, 1_000_000>, "logs.max_mib", Some("HEARTH_LOGS_MAX_MIB"), None,
         default |_: &Host| Count(1_024), said "1024",
         "Size to which the store of function logs may grow; the oldest events go first.";

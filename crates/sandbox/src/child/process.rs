@@ -1,9 +1,10 @@
 //! A process of the sandbox: from the fork to its own code.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -69,9 +70,9 @@ fn become_program(
     failure: &mut File,
 ) -> Result<std::convert::Infallible, SetupError> {
     // 0. Everything that may allocate or fail on bad input comes before privileges go.
-    let program = c_strings([plan.program.as_os_str()], plan)?;
+    let programs = candidates(plan)?;
     let argv = match plan.argv.as_slice() {
-        [] => program.clone(),
+        [] => c_strings([plan.program.as_os_str()], plan)?,
         argv => c_strings(argv.iter().map(AsRef::as_ref), plan)?,
     };
     let env = environment(plan)?;
@@ -116,8 +117,31 @@ fn become_program(
     sys::load_seccomp(&shape.seccomp.program).step(SetupError::Seccomp)?;
 
     // 11. The program.
-    let errno = sys::execve(&program[0], &argv, &env);
-    Err(exec_failed(plan, errno))
+    let mut worst = Errno(libc::ENOENT);
+    for program in &programs {
+        let errno = sys::execve(program, &argv, &env);
+        // As in `execvp`: what is not there is looked for in the next folder, and so is what may not be run.
+        match errno.0 {
+            libc::ENOENT | libc::ENOTDIR => {}
+            libc::EACCES => worst = errno,
+            _ => return Err(exec_failed(plan, errno)),
+        }
+    }
+    Err(exec_failed(plan, worst))
+}
+
+/// Where the program may be: where it says, or, for a bare name, in the folders of `PATH`.
+fn candidates(plan: &ProcessPlan) -> Result<Vec<CString>, SetupError> {
+    let name = plan.program.as_os_str();
+    if name.is_empty() || name.as_bytes().contains(&b'/') {
+        return c_strings([name], plan);
+    }
+    let path = plan.env.iter().find(|(variable, _)| variable == "PATH").map(|(_, value)| value.as_bytes());
+    let folders = path.unwrap_or_default().split(|byte| *byte == b':');
+    // An empty one would be the working directory, which nobody means.
+    let folders = folders.filter(|folder| !folder.is_empty());
+    let paths: Vec<_> = folders.map(|folder| std::path::Path::new(OsStr::from_bytes(folder)).join(name)).collect();
+    c_strings(paths.iter().map(|path| path.as_os_str()), plan)
 }
 
 fn exec_failed(plan: &ProcessPlan, errno: Errno) -> SetupError {

@@ -78,8 +78,8 @@ fn check_path(path: &Path) -> Result<(), SandboxError> {
 /// What can be told about a process before it is sent.
 pub(super) fn check_process(process: &Process) -> Result<(), SandboxError> {
     let wrong = |what: String| Err(SandboxError::InvalidSpec(what));
-    if !process.program.is_absolute() {
-        return wrong(format!("program {}, expected an absolute path", process.program.display()));
+    if process.program.as_os_str().is_empty() {
+        return wrong("an empty program, expected a path or a name".to_owned());
     }
     if process.inherit.len() > MAX_FDS - 2 {
         return wrong(format!("{} descriptors to inherit, expected at most {}", process.inherit.len(), MAX_FDS - 2));

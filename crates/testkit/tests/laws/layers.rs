@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("store", 2),
     ("sandbox", 3),
     ("runtimes", 3),
+    ("image", 3),
     ("lambda", 4),
     ("invoke", 4),
     ("observe", 4),
