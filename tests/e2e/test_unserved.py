@@ -8,7 +8,7 @@ from harness.functions import unique
 from harness.model_check import Checker
 
 LAMBDA = {
-    "AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateFunction", "DeleteAlias", "DeleteFunction",
+    "AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateFunction", "CreateFunctionUrlConfig", "DeleteAlias", "DeleteFunction",
     "CreateCodeSigningConfig", "DeleteCodeSigningConfig", "DeleteFunctionCodeSigningConfig", "GetCodeSigningConfig",
     "GetFunctionCodeSigningConfig", "ListCodeSigningConfigs", "ListFunctionsByCodeSigningConfig",
     "PutFunctionCodeSigningConfig", "UpdateCodeSigningConfig", "GetRuntimeManagementConfig",
@@ -16,13 +16,13 @@ LAMBDA = {
     "ListFunctionVersionsByCapacityProvider", "UpdateCapacityProvider",
     "CreateEventSourceMapping", "DeleteEventSourceMapping", "GetEventSourceMapping", "ListEventSourceMappings",
     "UpdateEventSourceMapping",
-    "DeleteFunctionConcurrency", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
-    "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetLayerVersion",
+    "DeleteFunctionConcurrency", "DeleteFunctionUrlConfig", "DeleteLayerVersion", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings",
+    "GetAlias", "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetFunctionUrlConfig", "GetLayerVersion",
     "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetPolicy", "GetProvisionedConcurrencyConfig", "Invoke",
-    "InvokeWithResponseStream", "ListAliases", "ListFunctions", "ListLayerVersions", "ListLayers",
+    "InvokeWithResponseStream", "ListAliases", "ListFunctionUrlConfigs", "ListFunctions", "ListLayerVersions", "ListLayers",
     "ListProvisionedConcurrencyConfigs", "ListTags", "ListVersionsByFunction", "PublishLayerVersion", "PublishVersion", "PutFunctionConcurrency",
     "PutProvisionedConcurrencyConfig", "RemoveLayerVersionPermission", "RemovePermission", "TagResource", "UntagResource", "UpdateAlias",
-    "UpdateFunctionCode", "UpdateFunctionConfiguration",
+    "UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateFunctionUrlConfig",
 }
 LOGS = {"DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents"}
 IAM = {
