@@ -3,10 +3,14 @@
 Source of what is expected: fact sheet "Lambda control-plane API", sections 4, 11 and 13.
 """
 
+import os
+
 import pytest
 from botocore.exceptions import ClientError
+from harness.server import Server
 
 ECHO = "def handler(event, context): return event"
+ACCESS_POINT = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef1"
 PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/P/abc"
 
 
@@ -55,3 +59,70 @@ def test_there_are_no_capacity_providers(caller):
         client.create_capacity_provider(
             CapacityProviderName="p", VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
             PermissionsConfig={"CapacityProviderOperatorRoleArn": "arn:aws:iam::123456789012:role/r"})
+
+
+TRACED = """
+import os
+def handler(event, context):
+    return {name: os.environ.get(name) for name in ("_X_AMZN_TRACE_ID", "AWS_XRAY_DAEMON_ADDRESS", "AWS_XRAY_CONTEXT_MISSING")}
+"""
+
+
+def test_active_tracing_samples_and_reports(lab):
+    function = lab.deploy(TRACED, TracingConfig={"Mode": "Active"})
+    invocation = function.invoke()
+    shown = invocation.ok()
+    trace = dict(part.split("=") for part in shown["_X_AMZN_TRACE_ID"].split(";"))
+    assert trace["Sampled"] == "1" and shown["AWS_XRAY_DAEMON_ADDRESS"] == "127.0.0.1:2000"
+    assert f"XRAY TraceId: {trace['Root']}\tSegmentId: {trace['Parent']}\tSampled: true\t\n" in invocation.tail
+    function.caller.awslambda.update_function_configuration(
+        FunctionName=function.name, TracingConfig={"Mode": "PassThrough"})
+    function.settled()
+    invocation = function.invoke()
+    assert invocation.ok()["_X_AMZN_TRACE_ID"].endswith("Sampled=0") and "XRAY" not in invocation.tail
+
+
+def test_subnets_that_are_not_there(lab):
+    client = lab.caller.awslambda
+    function = lab.deploy(ECHO)
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="InvalidSubnetID.NotFound.*'subnet-1' does not exist"):
+        client.update_function_configuration(
+            FunctionName=function.name, VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]})
+    client.update_function_configuration(
+        FunctionName=function.name, VpcConfig={"SubnetIds": [], "SecurityGroupIds": []})
+    function.settled()
+    assert function.invoke(1).ok() == 1
+
+
+SHARED = """
+import os, pathlib
+path = pathlib.Path("/mnt/shared/notes")
+def handler(event, context):
+    with path.open("a") as notes:
+        notes.write(event)
+    os.chmod(path, 0o600)
+    return [path.read_text(), path.stat().st_uid == os.getuid()]
+"""
+
+
+def test_a_file_system_is_a_folder_of_the_host(lab_on, tmp_path):
+    """Two functions, in sandboxes of their own, write to one file that is nobody else's."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    os.chown(folder, 993, 990)
+    server = Server(tmp_path / "server", config=f'[file_systems]\n"{ACCESS_POINT}" = "{folder}"\n').start()
+    try:
+        lab = lab_on(server)
+        mount = {"FileSystemConfigs": [{"Arn": ACCESS_POINT, "LocalMountPath": "/mnt/shared"}]}
+        one, other = lab.deploy(SHARED, **mount), lab.deploy(SHARED, **mount)
+        assert one.invoke("a").ok() == ["a", True]
+        assert other.invoke("b").ok() == ["ab", True]
+        assert one.invoke("c").ok() == ["abc", True]
+        assert (folder / "notes").read_text() == "abc"
+        client = lab.caller.awslambda
+        with pytest.raises(client.exceptions.InvalidParameterValueException, match="with the setting `file_systems`"):
+            client.update_function_configuration(
+                FunctionName=one.name,
+                FileSystemConfigs=[{"Arn": ACCESS_POINT[:-1] + "0", "LocalMountPath": "/mnt/shared"}])
+    finally:
+        server.stop_cleanly()

@@ -41,7 +41,9 @@ pub(crate) struct LotKey {
 impl LotKey {
     /// The lot for a function; `None` when its interpreter has to be started for it.
     pub(crate) fn of(spec: &FunctionSpec, base: &Base) -> Option<Self> {
+        // What may be written to is mounted before anything runs.
         let fits = spec.image.is_none()
+            && spec.file_systems.is_empty()
             && base.runtime.can_be_parked(&spec.environment)
             && !base.runtime.runs_executable(&spec.handler)
             && !(spec.layers.is_some() && base.occupies_opt());

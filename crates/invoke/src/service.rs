@@ -202,7 +202,7 @@ impl DataPlane {
     fn set_aside(&self, key: &FunctionKey, versions: &HashMap<Version, Arc<Pool>>, provisioned: u32) {
         let reserved = match self.catalog.lookup(key, None) {
             Lookup::Ready(spec) | Lookup::KeyUnusable { spec, .. } => spec.reserved_concurrency,
-            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::Absent => None,
+            Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::NoFileSystem { .. } | Lookup::Absent => None,
         };
         if let Some(pool) = versions.values().next() {
             self.concurrency.note_set_aside(&pool.share, key, reserved, provisioned);
@@ -231,6 +231,7 @@ impl DataPlane {
             Lookup::NotReady { state, reason } => Err(InvokeError::NotReady { state, reason }),
             Lookup::KeyUnusable { problem, .. } => Err(InvokeError::KeyUnusable(problem)),
             Lookup::NoRuntime { reason } => Err(InvokeError::RuntimeUnavailable(reason)),
+            Lookup::NoFileSystem { reason } => Err(InvokeError::FileSystemUnavailable(reason)),
             Lookup::Absent => {
                 let name = arn::function(&function.region, &function.account, function.name.as_str());
                 let qualifier = qualifier.map_or_else(|| Qualifier::Latest.to_string(), ToString::to_string);
@@ -261,7 +262,12 @@ impl DataPlane {
         let spec = self.resolve(&invocation.function, invocation.qualifier.as_ref())?;
         let pool = self.pool(&spec, &invocation.function);
         let permit = self.concurrency.take(&pool.share, &spec, pool.available()).map_err(InvokeError::Throttled)?;
-        let trace_header = trace::header(invocation.trace_header.as_deref(), &self.plane.clock, &self.plane.random);
+        let trace_header = trace::header(
+            invocation.trace_header.as_deref(),
+            spec.tracing_active,
+            &self.plane.clock,
+            &self.plane.random,
+        );
         let job = Box::new(Job {
             invocation,
             trace_header,
@@ -321,7 +327,7 @@ impl CatalogObserver for DataPlane {
         for (version, pool) in known {
             match self.catalog.lookup(key, Some(&Qualifier::from(version))) {
                 Lookup::Ready(spec) | Lookup::KeyUnusable { spec, .. } => pool.advance(&spec),
-                Lookup::NotReady { .. } | Lookup::NoRuntime { .. } => {}
+                Lookup::NotReady { .. } | Lookup::NoRuntime { .. } | Lookup::NoFileSystem { .. } => {}
                 Lookup::Absent => {
                     pool.close();
                     if let Some(versions) = self.pools.write().get_mut(key) {
@@ -389,6 +395,7 @@ pub(crate) mod tests_support {
             architecture: Architecture::X86_64,
             environment: Vec::new(),
             tracing_active: false,
+            file_systems: Vec::new(),
             reserved_concurrency: None,
             snap_start: false,
             layers: None,

@@ -1,18 +1,24 @@
 //! The X-Ray trace header that a function sees.
 //!
 //! Source: fact sheet "Lambda invocation", section 1: a supplied `Root=` is carried on; without
-//! one a new trace begins, unsampled.
+//! one a new trace begins. A function whose tracing is active has each of its invocations sampled,
+//! unless the caller decided against it, and has a segment of its own as the parent of what it does.
+//! (Lambda samples one in a second, and of the others one in twenty.)
 
 use hearth_core::{Clock, Random};
 
 /// The header for one invocation.
-pub(crate) fn header(supplied: Option<&str>, clock: &Clock, random: &Random) -> String {
+pub(crate) fn header(supplied: Option<&str>, is_active: bool, clock: &Clock, random: &Random) -> String {
     let field = |name: &str| {
         supplied.into_iter().flat_map(|text| text.split(';')).find_map(|part| part.trim().strip_prefix(name))
     };
     let root = field("Root=").filter(|root| is_root(root));
-    let parent = field("Parent=").filter(|parent| parent.len() == 16 && is_hex(parent));
-    let sampled = u8::from(field("Sampled=") == Some("1"));
+    let parent = field("Parent=").filter(|parent| !is_active && parent.len() == 16 && is_hex(parent));
+    let sampled = u8::from(match field("Sampled=") {
+        Some("1") => true,
+        Some("0") => false,
+        _ => is_active,
+    });
     let drawn: u128 = u128::from_le_bytes(random.bytes());
     match (root, parent) {
         (Some(root), Some(parent)) => format!("Root={root};Parent={parent};Sampled={sampled}"),
@@ -20,9 +26,16 @@ pub(crate) fn header(supplied: Option<&str>, clock: &Clock, random: &Random) -> 
         (None, _) => {
             let seconds = clock.now_ms() / 1_000;
             let parent = random.below(u64::MAX);
-            format!("Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled=0", drawn >> 32)
+            format!("Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled={sampled}", drawn >> 32)
         }
     }
+}
+
+/// The trace and the segment of a sampled invocation; `None` for one that is not sampled.
+pub(crate) fn sampled(header: &str) -> Option<(&str, &str)> {
+    let field = |name: &str| header.split(';').find_map(|part| part.strip_prefix(name));
+    field("Sampled=").filter(|sampled| *sampled == "1")?;
+    Some((field("Root=")?, field("Parent=")?))
 }
 
 /// `1-<8 hex>-<24 hex>`.
@@ -43,7 +56,21 @@ mod tests {
     use super::*;
 
     fn made(supplied: Option<&str>) -> String {
-        header(supplied, &Clock::fixed(1_700_000_000_000), &Random::seeded(1))
+        header(supplied, false, &Clock::fixed(1_700_000_000_000), &Random::seeded(1))
+    }
+
+    #[test]
+    fn active_tracing_samples_unless_the_caller_does_not() {
+        let made =
+            |supplied: Option<&str>| header(supplied, true, &Clock::fixed(1_700_000_000_000), &Random::seeded(1));
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        assert!(made(None).ends_with(";Sampled=1"));
+        assert!(made(Some(&format!("Root={root}"))).ends_with(";Sampled=1"));
+        assert!(made(Some(&format!("Root={root};Sampled=0"))).ends_with(";Sampled=0"));
+        let text = made(Some(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1")));
+        let (trace, segment) = sampled(&text).unwrap_or_default();
+        assert!(trace == root && segment.len() == 16 && segment != "53995c3f42cd8ad8", "{text}");
+        assert_eq!(sampled(&super::tests::made(None)), None);
     }
 
     #[test]

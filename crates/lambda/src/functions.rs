@@ -12,12 +12,12 @@ use hearth_store::StoreError;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::RuntimeVersions;
 use crate::db::{Before, Db};
 use crate::error::Error;
 use crate::keys::Keys;
 use crate::record::FunctionRecord;
 use crate::snapshot::{Entry, Files, Snapshot};
+use crate::{FileSystems, RuntimeVersions};
 
 /// Functions that share a lock wait for each other's commits, so there are many.
 const LOCKS: usize = 256;
@@ -32,10 +32,16 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new(db: Db, random: Random, runtimes: RuntimeVersions, keys: Keys) -> Self {
+    pub(crate) fn new(
+        db: Db,
+        random: Random,
+        runtimes: RuntimeVersions,
+        file_systems: Arc<FileSystems>,
+        keys: Keys,
+    ) -> Self {
         Self {
             db,
-            snapshot: Arc::new(Snapshot::new(random, runtimes).with_keys(keys)),
+            snapshot: Arc::new(Snapshot::new(random, runtimes, file_systems).with_keys(keys)),
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             observers: RwLock::default(),
         }

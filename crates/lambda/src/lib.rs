@@ -39,8 +39,8 @@ use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_model::{
-    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, FunctionUrls, Invoke, Objects,
-    Preparation,
+    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, FunctionUrls, Invoke, Networks,
+    Objects, Preparation,
 };
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
@@ -49,7 +49,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 pub use live::HotReload;
-pub use options::{AccountLimits, Options, RuntimeCheck, RuntimeVersions, host_architecture};
+pub use options::{AccountLimits, FileSystems, Options, RuntimeCheck, RuntimeVersions, host_architecture};
 
 use crate::code_signing::CodeSigningRecord;
 use crate::db::Db;
@@ -98,6 +98,8 @@ pub struct Lambda {
     objects: Option<Arc<dyn Objects>>,
     mappings: Resources<MappingRecord>,
     event_sources: Option<Arc<dyn EventSources>>,
+    networks: Option<Arc<dyn Networks>>,
+    file_systems: Arc<FileSystems>,
     packages: Packages,
     collector: Arc<Collector>,
     unpacking: Semaphore,
@@ -132,6 +134,7 @@ impl Lambda {
         if migrated > 0 {
             tracing::info!(documents = migrated, "encrypted the variables of functions that were stored in clear");
         }
+        let file_systems = Arc::new(options.file_systems);
         let lambda = Arc::new(Self {
             clock: options.clock,
             random: options.random.clone(),
@@ -143,12 +146,20 @@ impl Lambda {
             runtime_check: options.runtime_check,
             url_base: options.url_base,
             roles: options.roles,
-            functions: Functions::new(db.clone(), options.random.clone(), options.runtime_versions, keys.clone()),
+            functions: Functions::new(
+                db.clone(),
+                options.random.clone(),
+                options.runtime_versions,
+                Arc::clone(&file_systems),
+                keys.clone(),
+            ),
             keys,
             layers: Layers::new(db.clone()),
             code_signing: Resources::new(db.clone()),
             mappings: Resources::new(db.clone()),
             event_sources: options.event_sources,
+            networks: options.networks,
+            file_systems: Arc::clone(&file_systems),
             db,
             live: Arc::new(LiveFolders::new(options.hot_reload)),
             objects: options.objects,

@@ -1,12 +1,13 @@
 //! What the control plane is built of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_image::Images;
-use hearth_model::{Architecture, EventSources, FunctionRoles, Objects, Region, VariableKeys, arn};
+use hearth_model::{Architecture, EventSources, FunctionRoles, Networks, Objects, Region, VariableKeys, arn};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,9 @@ use crate::live::HotReload;
 /// Gives a warning when the host lacks a runtime such as `java21`; the function is made all the
 /// same.
 pub type RuntimeCheck = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Folders of the host by the ARNs of the access points that they stand in for.
+pub type FileSystems = BTreeMap<String, PathBuf>;
 
 /// Knows the version of each runtime in use.
 #[derive(Clone, Default)]
@@ -70,6 +74,10 @@ pub struct Options {
     /// Scheme and host below which function URLs have their names, when it is not this machine: see
     /// the setting `http.url_base`.
     pub url_base: Option<String>,
+    /// Knows the networks that functions can be in; `None` knows none.
+    pub networks: Option<Arc<dyn Networks>>,
+    /// Folders of the host that functions may mount.
+    pub file_systems: FileSystems,
     /// Says which roles functions can have; `None` takes them all.
     pub roles: Option<Arc<dyn FunctionRoles>>,
     /// The way to container images.

@@ -125,6 +125,13 @@ pattern! {
     POLLER_GROUP = r"[a-zA-Z0-9-_]*"
 }
 pattern! {
+    /// An access point.
+    FILE_SYSTEM_ARN = r"arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"
+}
+pattern! {
+    LOCAL_MOUNT_PATH = r"/mnt/[a-zA-Z0-9-_.]+"
+}
+pattern! {
     CODE_SIGNING_CONFIG = r"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}"
 }
 pattern! {
@@ -206,6 +213,8 @@ mod tests {
             &SOURCE_ACCOUNT,
             &EVENT_SOURCE_TOKEN,
             &SERVICE_ARN,
+            &FILE_SYSTEM_ARN,
+            &LOCAL_MOUNT_PATH,
             &DESTINATION,
             &TOPIC,
             &URI,

@@ -193,6 +193,14 @@ pub(crate) struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kms_key_arn: Option<String>,
     pub(crate) logging: LoggingSettings,
+    /// Its invocations are traced, and not those of traced callers alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tracing_active: bool,
+    /// Absent until the function is in a network for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vpc: Option<VpcSettings>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) file_systems: Vec<FileSystemUse>,
     /// Versions published of this start from a snapshot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) snap_start: bool,
@@ -203,6 +211,25 @@ pub(crate) struct Config {
     /// In the order in which they go over each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<LayerUse>,
+}
+
+/// The network of a function; without subnets, of one that was in a network once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VpcSettings {
+    pub(crate) subnets: Vec<String>,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) vpc_id: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dual_stack: bool,
+}
+
+/// A file system as a function uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileSystemUse {
+    /// Of the access point.
+    pub(crate) arn: String,
+    /// Where it is shown, `/mnt/<name>`.
+    pub(crate) path: String,
 }
 
 /// A layer version as a function uses it. It carries all that is needed to run: the layer version
@@ -547,6 +574,9 @@ pub(crate) mod tests {
                     sealed: None,
                     kms_key_arn: None,
                     logging: LoggingSettings::default(),
+                    tracing_active: false,
+                    vpc: None,
+                    file_systems: Vec::new(),
                     snap_start: false,
                     package: Package {
                         sha256_hex: "ab".repeat(32),

@@ -8,18 +8,21 @@ use std::sync::Arc;
 
 use hearth_core::Random;
 use hearth_model::{
-    AccountId, Ahead, CodeDir, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, KeyProblem, Logging, Lookup,
-    MemoryMib, Qualifier, Region, StorageMib, TimeoutS, Version, arn,
+    AccountId, Ahead, CodeDir, FileSystem, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, KeyProblem,
+    Logging, Lookup, MemoryMib, Qualifier, Region, StorageMib, TimeoutS, Version, arn,
 };
 use parking_lot::RwLock;
 
-use crate::RuntimeVersions;
 use crate::keys::Keys;
 use crate::live::{GENERATION_BITS, LiveSpec};
-use crate::ops::{image, runtime_management};
-use crate::record::{AdditionalVersion, AliasRecord, Config, FunctionRecord, RuntimeUpdate, Status, VersionRecord};
+use crate::ops::{file_systems, image, runtime_management};
+use crate::record::{
+    AdditionalVersion, AliasRecord, Config, Edition, FileSystemUse, FunctionRecord, RuntimeUpdate, Status,
+    VersionRecord,
+};
 use crate::shards::Shards;
 use crate::url::Urls;
+use crate::{FileSystems, RuntimeVersions};
 
 /// A function as it stands now. Immutable.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Entry {
     keys: Keys,
     /// Versions that are held to a runtime which the host does not have, with what to say of them.
     mismatched: HashMap<Version, String>,
+    /// Versions that mount what the configuration does not map, with what to say of them.
+    unmapped: HashMap<Version, String>,
 }
 
 /// A spec, and which configuration it was made of.
@@ -158,6 +163,9 @@ impl Entry {
     fn lookup_version(&self, version: Version) -> Lookup {
         if let Some(reason) = self.mismatched.get(&version) {
             return Lookup::NoRuntime { reason: reason.clone() };
+        }
+        if let Some(reason) = self.unmapped.get(&version) {
+            return Lookup::NoFileSystem { reason: reason.clone() };
         }
         let Some(edition) = self.record.edition(version) else {
             return Lookup::Absent;
@@ -289,13 +297,15 @@ pub(crate) struct Snapshot {
     ordered: RwLock<BTreeMap<FunctionKey, Arc<Entry>>>,
     runtimes: RuntimeVersions,
     keys: Keys,
+    file_systems: Arc<FileSystems>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(random: Random, runtimes: RuntimeVersions) -> Self {
+    pub(crate) fn new(random: Random, runtimes: RuntimeVersions, file_systems: Arc<FileSystems>) -> Self {
         Self {
             random,
             runtimes,
+            file_systems,
             shards: Shards::new(),
             urls: Urls::new(),
             keys: Keys::default(),
@@ -378,12 +388,14 @@ impl Snapshot {
             generation: version << GENERATION_BITS,
             before,
             files,
+            file_systems: &self.file_systems,
         };
         let entry = Arc::new(Entry {
             latest: maker.latest(),
             versions: maker.versions(),
             routes: routes(&record),
             mismatched: self.mismatched(key, &record),
+            unmapped: self.unmapped(&record),
             runtimes: self.runtimes.clone(),
             keys: self.keys.clone(),
             key: key.clone(),
@@ -415,6 +427,19 @@ impl Snapshot {
             }
         }
         found
+    }
+
+    fn unmapped(&self, record: &FunctionRecord) -> HashMap<Version, String> {
+        let lacking = |config: &Config| {
+            let arns = config.file_systems.iter().map(|used| &used.arn);
+            arns.into_iter().find(|arn| !self.file_systems.contains_key(*arn)).cloned()
+        };
+        let serving = |version: Version, edition: &Edition| match version {
+            Version::Latest => record.serving().and_then(lacking),
+            Version::Number(_) => lacking(&edition.config),
+        };
+        let found = record.editions().filter_map(|(version, edition)| Some((version, serving(version, edition)?)));
+        found.map(|(version, arn)| (version, file_systems::unmapped(&arn))).collect()
     }
 
     pub(crate) fn remove(&self, key: &FunctionKey) {
@@ -473,6 +498,7 @@ struct Maker<'m> {
     /// Of the same function, not of another of its name.
     before: Option<&'m Entry>,
     files: &'m [Files],
+    file_systems: &'m FileSystems,
 }
 
 impl Maker<'_> {
@@ -509,13 +535,27 @@ impl Maker<'_> {
         }
         let generation = before.map_or(self.generation, Served::generation);
         let files = self.files(config)?;
-        let spec = Arc::new(spec(self.key, self.record, config, version, generation, files));
+        let spec = Arc::new(FunctionSpec {
+            file_systems: self.mounts(config),
+            ..spec(self.key, self.record, config, version, generation, files)
+        });
         let live = before.and_then(|served| served.live.as_deref());
         Some(Served {
             live: LiveSpec::of(&spec, live),
             spec,
             of: ServedConfig::of(self.record, config),
         })
+    }
+
+    /// What is mapped; a version that mounts anything else is not invoked.
+    fn mounts(&self, config: &Config) -> Vec<FileSystem> {
+        let mount = |used: &FileSystemUse| {
+            Some(FileSystem {
+                folder: self.file_systems.get(&used.arn)?.clone(),
+                path: used.path.clone().into(),
+            })
+        };
+        config.file_systems.iter().filter_map(mount).collect()
     }
 
     /// Put together from what is at hand.
@@ -558,7 +598,8 @@ fn spec(
             custom_group: group != default_group,
             group,
         },
-        tracing_active: false,
+        tracing_active: config.tracing_active,
+        file_systems: Vec::new(),
         reserved_concurrency: record.reserved_concurrency,
         code: files.code,
         image: image::process(config),
@@ -606,7 +647,7 @@ mod tests {
     #[test]
     fn a_version_held_to_another_runtime_does_not_run() {
         let host = RuntimeVersions::new(|runtime, region| Some(arn::runtime_version(region, runtime)));
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), host), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), host, Arc::default()), key("f"));
         let mut record = sample();
         let held = |arn: &str| RuntimeUpdate::Manual { arn: arn.to_owned() };
         record.set_runtime_update(Version::Latest, held("arn:aws:lambda:us-east-1::runtime:python3.12"));
@@ -624,7 +665,7 @@ mod tests {
 
     #[test]
     fn tags_keep_the_generation_and_changes_move_it() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         assert_eq!(generation(&snapshot, &key), Some(3));
@@ -638,7 +679,7 @@ mod tests {
 
     #[test]
     fn the_old_code_serves_until_the_new_is_there() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
@@ -653,7 +694,7 @@ mod tests {
 
     #[test]
     fn layers_serve_when_they_are_there_and_no_sooner() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.latest.config.serial += 1;
@@ -680,7 +721,7 @@ mod tests {
 
     #[test]
     fn a_function_made_anew_never_serves_the_old_ones_code() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
         record.incarnation = "another".to_owned();
@@ -691,7 +732,7 @@ mod tests {
 
     #[test]
     fn pages_are_by_name_within_account_and_region() {
-        let snapshot = Snapshot::new(Random::seeded(7), RuntimeVersions::default());
+        let snapshot = Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default());
         for name in ["b", "a", "a-b", "C", "_"] {
             snapshot.put(&key(name), sample(), 1, &[]);
         }
@@ -712,7 +753,7 @@ mod tests {
 
     #[test]
     fn qualifiers_lead_to_versions() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         record.put_version(2, sample_version());
@@ -722,7 +763,7 @@ mod tests {
         let found = |qualifier: &str| match snapshot.lookup(&key, Qualifier::parse(qualifier).as_ref()) {
             Lookup::Ready(spec) => spec.version.to_string(),
             Lookup::NotReady { state, .. } => state.to_owned(),
-            Lookup::NoRuntime { reason } => reason,
+            Lookup::NoRuntime { reason } | Lookup::NoFileSystem { reason } => reason,
             Lookup::Absent => "absent".to_owned(),
             Lookup::KeyUnusable { problem, .. } => format!("{problem:?}"),
         };
@@ -737,7 +778,7 @@ mod tests {
 
     #[test]
     fn weighted_aliases_split_by_their_weights() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let split = |weight: f64| {
             let mut record = sample();
             record.put_version(1, sample_version());
@@ -760,7 +801,7 @@ mod tests {
 
     #[test]
     fn reserved_concurrency_keeps_the_generation() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         snapshot.put(&key, record.clone(), 3, &[code(&record)]);
@@ -776,7 +817,7 @@ mod tests {
 
     #[test]
     fn a_version_keeps_the_spec_that_its_snapshot_was_made_of() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         let mut version = sample_version();
         (version.edition.status, version.edition.config.snap_start) = (Status::Creating, true);
@@ -799,7 +840,7 @@ mod tests {
 
     #[test]
     fn what_is_ahead_is_summed_by_version() {
-        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default()), key("f"));
+        let (snapshot, key) = (Snapshot::new(Random::seeded(7), RuntimeVersions::default(), Arc::default()), key("f"));
         let mut record = sample();
         record.put_version(1, sample_version());
         record.put_version(2, sample_version());

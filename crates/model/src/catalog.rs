@@ -34,6 +34,10 @@ pub enum Lookup {
         problem: KeyProblem,
         spec: Arc<FunctionSpec>,
     },
+    /// What it mounts is not there; the text says what to do.
+    NoFileSystem {
+        reason: String,
+    },
     Absent,
 }
 

@@ -181,6 +181,14 @@ pub struct ImageProcess {
     pub working_directory: String,
 }
 
+/// A folder of the host that a function sees, and may write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    pub folder: PathBuf,
+    /// Where it is shown, `/mnt/<name>`.
+    pub path: PathBuf,
+}
+
 /// One function version, ready to run: immutable, shared by every invocation of it.
 #[derive(Clone, Debug)]
 pub struct FunctionSpec {
@@ -206,6 +214,7 @@ pub struct FunctionSpec {
     pub environment: Vec<(String, String)>,
     pub logging: Logging,
     pub tracing_active: bool,
+    pub file_systems: Vec<FileSystem>,
     /// Reserved concurrency of the function, shared by its versions.
     pub reserved_concurrency: Option<u32>,
     /// A published version that starts from an initialised snapshot (SnapStart).

@@ -149,6 +149,9 @@ pub enum InvokeError {
     /// The function's variables are encrypted with a key that cannot be used.
     #[error("the variables cannot be decrypted: {0:?}")]
     KeyUnusable(KeyProblem),
+    /// What the function mounts is not on this host; the text says what to do.
+    #[error("{0}")]
+    FileSystemUnavailable(String),
     /// The host could not make an execution environment.
     #[error("failed to start an execution environment: {0}")]
     Sandbox(String),

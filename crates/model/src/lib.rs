@@ -13,6 +13,7 @@ pub mod function;
 pub mod invocation;
 pub mod logs;
 pub mod name;
+pub mod network;
 pub mod objects;
 pub mod preparation;
 pub mod url;
@@ -28,14 +29,15 @@ pub use credentials::{
 };
 pub use event_source::{EventSources, SourceLookup};
 pub use function::{
-    Architecture, CodeDir, FunctionSpec, ImageProcess, LiveCode, LogFormat, LogLevel, Logging, MemoryMib, StorageMib,
-    TimeoutS, Version,
+    Architecture, CodeDir, FileSystem, FunctionSpec, ImageProcess, LiveCode, LogFormat, LogLevel, Logging, MemoryMib,
+    StorageMib, TimeoutS, Version,
 };
 pub use invocation::{
     AnswerStream, FunctionError, Invocation, Invoke, InvokeError, Outcome, Piece, StreamEnd, Streamed, ThrottleReason,
 };
 pub use logs::{LogEvent, LogSink, LogStreamId};
 pub use name::{FunctionName, Qualifier};
+pub use network::{NetworkRefusal, Networks};
 pub use objects::{ObjectError, ObjectRequest, Objects};
 pub use preparation::{Preparation, Provisioned, SnapshotError};
 pub use url::{Cors, FunctionUrl, FunctionUrls, URL_LABEL, URL_PATH, UrlAuth};

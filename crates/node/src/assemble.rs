@@ -84,6 +84,9 @@ pub async fn assemble(
         // No service here has queues or streams yet.
         event_sources: None,
         url_base: config.http_url_base.value.0.clone(),
+        // Nor networks.
+        networks: None,
+        file_systems: config.file_systems.value.clone(),
         roles: Some(iam.clone()),
         // There is no bucket service yet, and so no bucket.
         objects: None,

@@ -95,6 +95,10 @@ pub enum SetupError {
     RootEntry { path: PathBuf, errno: Errno },
     #[error("failed to open {source_path} for {target}: {errno}")]
     BindSource { source_path: PathBuf, target: PathBuf, errno: Errno },
+    #[error(
+        "failed to share the ids of {source_path}: {errno} (its file system must support id-mapped mounts, as ext4, XFS and tmpfs do and overlayfs does not)"
+    )]
+    ShareIds { source_path: PathBuf, errno: Errno },
     #[error("failed to restrict the mount of {source_path}: {errno} (mount_setattr needs Linux 5.12 or newer)")]
     BindAttributes { source_path: PathBuf, errno: Errno },
     #[error("failed to mount {source_path} on {target}: {errno}")]

@@ -125,6 +125,9 @@ pub struct Bind {
     pub read_only: bool,
     /// The way to the source must hold no symbolic link: whoever can write there could make one that leads elsewhere.
     pub plain_source: bool,
+    /// Files have the ids on the host that they have inside, whichever sandbox made them. Only root can do that: an
+    /// ordinary user's files are its own all the same.
+    pub shares_ids: bool,
 }
 
 impl Bind {
@@ -134,6 +137,16 @@ impl Bind {
             target: target.into(),
             read_only: true,
             plain_source: false,
+            shares_ids: false,
+        }
+    }
+
+    /// A folder that several sandboxes write to, one after the other or at the same time.
+    pub fn shared(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
+        Self {
+            read_only: false,
+            shares_ids: true,
+            ..Self::read_only(source, target)
         }
     }
 

@@ -112,6 +112,19 @@ pub(crate) fn set_mount_attributes(mount: BorrowedFd<'_>, attributes: u64, recur
     let mut attr: libc::mount_attr = unsafe { std::mem::zeroed() };
     attr.attr_set = attributes;
     attr.propagation = libc::MS_PRIVATE;
+    set_attr(mount, &attr, recursive)
+}
+
+/// Shows the owners of a mount's files as the ids that a user namespace maps to them, and writes them so.
+pub(crate) fn map_mount_ids(mount: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: every field of mount_attr is an integer, for which zero is a valid value.
+    let mut attr: libc::mount_attr = unsafe { std::mem::zeroed() };
+    attr.attr_set = libc::MOUNT_ATTR_IDMAP;
+    attr.userns_fd = u64::try_from(namespace.as_raw_fd()).unwrap_or(u64::MAX);
+    set_attr(mount, &attr, true)
+}
+
+fn set_attr(mount: BorrowedFd<'_>, attr: &libc::mount_attr, recursive: bool) -> Result<(), Errno> {
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a NUL-terminated literal and `attr` a valid mount_attr of the given size, both alive
     // during the call.
@@ -121,7 +134,7 @@ pub(crate) fn set_mount_attributes(mount: BorrowedFd<'_>, attributes: u64, recur
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const attr,
+            std::ptr::from_ref(attr),
             std::mem::size_of::<libc::mount_attr>(),
         )
     })?;

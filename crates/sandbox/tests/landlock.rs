@@ -70,8 +70,28 @@ async fn what_the_caller_lets_be_written_can_be() {
                 target: "/mnt".into(),
                 read_only: false,
                 plain_source: false,
+                shares_ids: false,
             });
         })
         .await;
     assert_eq!(done.output, "kept\n");
+}
+
+/// Two sandboxes have ids of their own on the host; what they share belongs to the ids that both have inside.
+#[tokio::test]
+async fn a_shared_folder_is_everyones_who_has_it() {
+    need_root!();
+    let service = service().await;
+    let shared = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(shared.path(), Some(993), Some(990)).unwrap();
+    let bind = || Bind::shared(shared.path(), "/mnt/shared");
+    let write = "umask 077; echo first > /mnt/shared/file; stat -c %u:%g /mnt/shared/file";
+    let first = service.run_with(sh(write), |spec| spec.binds.push(bind())).await;
+    assert_eq!(first.output, "993:990\n");
+    let file = std::fs::metadata(shared.path().join("file")).unwrap();
+    let owner = (std::os::unix::fs::MetadataExt::uid(&file), std::os::unix::fs::MetadataExt::gid(&file));
+    assert_eq!(owner, (993, 990), "as seen by the host");
+    let add = "echo second >> /mnt/shared/file; cat /mnt/shared/file";
+    let second = service.run_with(sh(add), |spec| spec.binds.push(bind())).await;
+    assert_eq!(second.output, "first\nsecond\n");
 }

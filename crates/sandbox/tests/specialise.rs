@@ -178,6 +178,7 @@ async fn what_fails_is_named() {
             target: target.into(),
             read_only,
             plain_source: false,
+            shares_ids: false,
         };
         let error = sandbox.specialise(vec![bind], Limits::new(64 * MIB)).await.unwrap_err();
         assert!(matches!(error, SandboxError::InvalidSpec(_)), "{target}: {error}");

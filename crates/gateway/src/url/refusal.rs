@@ -37,6 +37,7 @@ pub(super) fn not_run(cause: InvokeError) -> ApiError {
             "KMSInvalidStateException",
             "Lambda was unable to decrypt the environment variables. Please check the function's KMS key settings.",
         ),
+        InvokeError::FileSystemUnavailable(text) => error(StatusCode::FORBIDDEN, "EFSMountFailureException", &text),
         InvokeError::Sandbox(detail) => ApiError::internal(detail),
         InvokeError::ShuttingDown => error(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -86,9 +86,10 @@ impl Journal {
         }
     }
 
-    /// Whether what is told is written as records, in the log or to subscribers.
-    pub(super) fn has_records(&self) -> bool {
-        self.reporter.is_json() || self.telemetry.is_wanted()
+    /// Whether what is told names traces: as records do, in the log or to subscribers, and the
+    /// reports of traced functions.
+    pub(super) fn has_traces(&self) -> bool {
+        self.reporter.is_json() || self.reporter.is_traced() || self.telemetry.is_wanted()
     }
 
     /// What telemetry alone has.

@@ -21,6 +21,16 @@ use crate::report::InitializationType;
 /// A function may run as many processes and threads as on AWS, and open as many files.
 const PROCESSES: u32 = 1_024;
 
+/// Where segments of a trace go: to nobody, unless an extension listens there. AWS's daemon has an
+/// address of its own beside every sandbox; from here it cannot be reached, and sending to it would
+/// fail.
+const TRACING: [(&str, &str); 4] = [
+    ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+    ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+    ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
+    ("_AWS_XRAY_DAEMON_PORT", "2000"),
+];
+
 /// All that is needed to start a version's runtime, again and again.
 pub(super) struct Launch {
     pub(super) spec: Arc<FunctionSpec>,
@@ -152,6 +162,9 @@ impl Launch {
             all.push(("AWS_LAMBDA_LOG_GROUP_NAME", spec.logging.group.clone()));
             all.push(("AWS_LAMBDA_LOG_STREAM_NAME", self.log_stream.clone()));
         }
+        if spec.tracing_active {
+            all.extend(TRACING.map(|(name, value)| (name, value.to_owned())));
+        }
         if spec.logging.format == LogFormat::Json {
             all.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
             if let Some(level) = spec.logging.application_level {
@@ -161,10 +174,11 @@ impl Launch {
         all
     }
 
-    /// What the function brings: its code and its layers.
+    /// What the function brings: its code and its layers, and what it mounts.
     pub(super) fn binds(&self) -> Vec<Bind> {
         let mut all = self.layer_binds();
         all.push(bind(&self.spec.code, "/var/task"));
+        all.extend(self.spec.file_systems.iter().map(|shared| Bind::shared(&shared.folder, &shared.path)));
         all
     }
 

@@ -299,7 +299,7 @@ pub(super) fn new_id(plane: &Plane) -> String {
 }
 
 pub(super) fn open_journal(plane: &Plane, launch: &Launch, services: &Services) -> Journal {
-    let reporter = Reporter::new(&launch.spec.logging, launch.initialization);
+    let reporter = Reporter::new(&launch.spec.logging, launch.initialization).traced(launch.spec.tracing_active);
     Journal::new(Arc::clone(&plane.sink), stream_of(launch), reporter, Arc::clone(&services.telemetry))
 }
 

@@ -184,7 +184,7 @@ impl Environment {
         let mut answer = Answer::new(job, self.spec.version, end.payload, end.error);
         // The server's end is not the function's fault; the caller may ask again.
         answer.cut_off = end.platform.is_some() && self.plane.is_cut_off();
-        answer.keeps_trace = self.journal.has_records();
+        answer.keeps_trace = self.journal.has_traces();
         if answer.wants_tail {
             self.write_end(&answer, &done, end.platform.as_ref());
             self.write_report(&answer, &figures);

@@ -109,6 +109,7 @@ pub(crate) struct Reporter {
     format: LogFormat,
     level: LogLevel,
     initialization: InitializationType,
+    is_traced: bool,
 }
 
 impl Reporter {
@@ -117,13 +118,24 @@ impl Reporter {
             format: logging.format,
             level: logging.system_level.unwrap_or(LogLevel::Info),
             initialization,
+            is_traced: false,
         }
+    }
+
+    /// Of a function whose tracing is active: sampled invocations are reported with their trace.
+    pub(crate) fn traced(self, is_traced: bool) -> Self {
+        Self { is_traced, ..self }
+    }
+
+    /// Whether reports name traces.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.is_traced
     }
 
     /// The entry as a line of the log. `None`: this log does not have it.
     pub(crate) fn line(&self, at_ms: i64, entry: &Entry<'_>) -> Option<String> {
         match self.format {
-            LogFormat::Text => text::line(at_ms, self.initialization, entry),
+            LogFormat::Text => text::line(at_ms, self.initialization, self.is_traced, entry),
             LogFormat::Json => {
                 let admitted = entry.level(self.initialization) >= self.level;
                 let record = admitted.then(|| self.record(entry)).flatten()?;
@@ -257,6 +269,22 @@ mod tests {
             &report(&figures(None, Status::Timeout)),
             "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: timeout\n",
         );
+    }
+
+    #[test]
+    fn a_traced_invocation_is_reported_with_its_trace() {
+        let figures = figures(None, Status::Success);
+        let report = |sampled| Entry::Report {
+            request_id: "id",
+            trace_header: sampled,
+            figures: &figures,
+        };
+        let line = "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n";
+        let traced = text().traced(true);
+        let told = format!("{line}XRAY TraceId: 1-5-a\tSegmentId: b\tSampled: true\t\n");
+        check(&traced, 0, &report("Root=1-5-a;Parent=b;Sampled=1"), &told);
+        check(&traced, 0, &report("Root=1-5-a;Parent=b;Sampled=0"), line);
+        check(&text(), 0, &report("Root=1-5-a;Parent=b;Sampled=1"), line);
     }
 
     #[test]

@@ -10,9 +10,15 @@ use super::{Entry, Figures, InitializationType, Phase, Record, RuntimeName, Stat
 use crate::extensions::Summary;
 use crate::payload::PlatformError;
 use crate::telemetry::Api;
+use crate::trace;
 
 /// `None`: the text form has no such line.
-pub(super) fn line(at_ms: i64, initialization: InitializationType, entry: &Entry<'_>) -> Option<String> {
+pub(super) fn line(
+    at_ms: i64,
+    initialization: InitializationType,
+    is_traced: bool,
+    entry: &Entry<'_>,
+) -> Option<String> {
     Some(match entry {
         Entry::InitStart { runtime, .. } => runtime_line("INIT_START", runtime),
         Entry::InitRuntimeDone { .. } | Entry::RestoreRuntimeDone { .. } => return None,
@@ -28,7 +34,17 @@ pub(super) fn line(at_ms: i64, initialization: InitializationType, entry: &Entry
         Entry::Start { request_id, version, .. } => format!("START RequestId: {request_id} Version: {version}\n"),
         Entry::Failure { request_id, error } => failure(at_ms, request_id, error),
         Entry::RuntimeDone { request_id, .. } => format!("END RequestId: {request_id}\n"),
-        Entry::Report { request_id, figures, .. } => report(request_id, figures),
+        Entry::Report {
+            request_id,
+            trace_header,
+            figures,
+        } => {
+            let mut line = report(request_id, figures);
+            if let Some((trace, segment)) = trace::sampled(trace_header).filter(|_| is_traced) {
+                let _ = writeln!(line, "XRAY TraceId: {trace}\tSegmentId: {segment}\tSampled: true\t");
+            }
+            line
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 
 use crate::api::timestamp;
 use crate::keys;
-use crate::record::{self, Config, Edition, LayerUse, Status, Text, Variables};
+use crate::record::{self, Config, Edition, FileSystemUse, LayerUse, Status, Text, Variables, VpcSettings};
 use crate::snapshot::{Entry, default_log_group};
 
 /// How much of it an operation shows.
@@ -56,6 +56,26 @@ pub(crate) struct FunctionConfiguration {
     image_config_response: Option<ImageConfigResponse>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     layers: Vec<Layer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_config: Option<VpcConfig>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    file_system_configs: Vec<FileSystemConfig>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VpcConfig {
+    subnet_ids: Vec<String>,
+    security_group_ids: Vec<String>,
+    vpc_id: String,
+    ipv6_allowed_for_dual_stack: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FileSystemConfig {
+    arn: String,
+    local_mount_path: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -249,7 +269,9 @@ pub(crate) fn render_edition(
         version: version.to_string(),
         environment: Environment::of(entry, config),
         kms_key_arn: config.kms_key_arn.clone(),
-        tracing_config: TracingConfig { mode: "PassThrough" },
+        tracing_config: TracingConfig {
+            mode: if config.tracing_active { "Active" } else { "PassThrough" },
+        },
         revision_id: edition.revision_id.clone(),
         states: if view == View::Whole { States::of(&edition.status) } else { States::default() },
         package_type: if is_image { "Image" } else { "Zip" },
@@ -264,6 +286,8 @@ pub(crate) fn render_edition(
             runtime_version_arn: entry.runtime_version_arn(&config.runtime),
         }),
         layers: config.layers.iter().map(Layer::of).collect(),
+        vpc_config: config.vpc.clone().map(VpcConfig::of),
+        file_system_configs: config.file_systems.iter().cloned().map(FileSystemConfig::of).collect(),
         logging_config: LoggingConfig {
             log_format: config.logging.format.text(),
             application_log_level: config.logging.application_level.map(Text::text),
@@ -281,6 +305,26 @@ impl ImageConfigResponse {
                 command: config.command,
                 working_directory: config.working_directory,
             },
+        }
+    }
+}
+
+impl VpcConfig {
+    fn of(settings: VpcSettings) -> Self {
+        Self {
+            subnet_ids: settings.subnets,
+            security_group_ids: settings.security_groups,
+            vpc_id: settings.vpc_id,
+            ipv6_allowed_for_dual_stack: settings.dual_stack,
+        }
+    }
+}
+
+impl FileSystemConfig {
+    fn of(used: FileSystemUse) -> Self {
+        Self {
+            arn: used.arn,
+            local_mount_path: used.path,
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use hearth_wire::validation::{self, Violations};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::api::members::Members;
 use crate::error::Error;
 use crate::ops::environment;
 use crate::pattern::{
-    ANY_ARN, ENVIRONMENT_KEY, HANDLER, LAYER_VERSION_ARN, LOG_GROUP, Pattern, ROLE, SECURITY_GROUP_ID, SUBNET_ID,
+    ANY_ARN, ENVIRONMENT_KEY, FILE_SYSTEM_ARN, HANDLER, LAYER_VERSION_ARN, LOCAL_MOUNT_PATH, LOG_GROUP, Pattern, ROLE,
+    SECURITY_GROUP_ID, SUBNET_ID,
 };
 use crate::record::Variables;
 
@@ -32,7 +32,8 @@ pub(crate) struct Settings {
     /// An empty list takes all away.
     pub(crate) layers: Option<Vec<String>>,
     pub(crate) vpc: VpcConfig,
-    pub(crate) file_systems: usize,
+    /// An empty list takes all away.
+    pub(crate) file_systems: Option<Vec<FileSystemConfig>>,
     /// An empty one takes all away.
     pub(crate) image_config: Option<ImageConfig>,
     pub(crate) capacity_provider: bool,
@@ -62,6 +63,19 @@ pub(crate) struct ImageConfig {
     pub(crate) entry_point: Option<Vec<String>>,
     pub(crate) command: Option<Vec<String>>,
     pub(crate) working_directory: Option<String>,
+}
+
+impl VpcConfig {
+    pub(crate) fn dual_stack(&self) -> Option<bool> {
+        self.ipv6_allowed_for_dual_stack
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct FileSystemConfig {
+    pub(crate) arn: Option<String>,
+    pub(crate) local_mount_path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +122,6 @@ impl Settings {
             violations.required::<i64>("ephemeralStorage.size", None);
         }
         let environment = members.take::<Environment>("Environment")?;
-        let file_systems = members.take::<Vec<IgnoredAny>>("FileSystemConfigs")?;
         Ok(Self {
             runtime: members.take("Runtime")?,
             handler: members.take("Handler")?,
@@ -125,7 +138,7 @@ impl Settings {
             dead_letter_arn: members.take::<DeadLetterConfig>("DeadLetterConfig")?.and_then(|d| d.target_arn),
             layers: members.take("Layers")?,
             vpc: members.take("VpcConfig")?.unwrap_or_default(),
-            file_systems: file_systems.map_or(0, |list| list.len()),
+            file_systems: members.take("FileSystemConfigs")?,
             image_config: members.take("ImageConfig")?,
             capacity_provider: members.take_raw("CapacityProviderConfig").is_some(),
             durable: members.take_raw("DurableConfig").is_some(),
@@ -157,6 +170,7 @@ impl Settings {
         self.check_choices(violations);
         self.check_arns(violations);
         self.check_vpc(violations);
+        self.check_file_systems(violations);
     }
 
     /// The one defect that is told alone: its value may be secret, and is left out of the text.
@@ -225,6 +239,27 @@ impl Settings {
         if let Some(layers) = &self.layers {
             let constraints = item_constraints(2_048, 1, &LAYER_VERSION_ARN);
             violations.items("layers", layers, &constraints, layers.iter().all(|arn| good(arn)));
+        }
+    }
+
+    fn check_file_systems(&self, violations: &mut Violations) {
+        let Some(list) = &self.file_systems else {
+            return;
+        };
+        let shown: Vec<&str> = list.iter().map(|one| one.arn.as_deref().unwrap_or_default()).collect();
+        violations.size("fileSystemConfigs", &validation::list(&shown), list.len(), 0..=1);
+        for (index, one) in list.iter().enumerate() {
+            let path = |member: &str| format!("fileSystemConfigs.{}.member.{member}", index + 1);
+            violations.required(&path("arn"), one.arn.as_ref());
+            violations.required(&path("localMountPath"), one.local_mount_path.as_ref());
+            if let Some(arn) = &one.arn {
+                violations.length_max(&path("arn"), arn, 256);
+                FILE_SYSTEM_ARN.check(violations, &path("arn"), arn);
+            }
+            if let Some(mount) = &one.local_mount_path {
+                violations.length_max(&path("localMountPath"), mount, 160);
+                LOCAL_MOUNT_PATH.check(violations, &path("localMountPath"), mount);
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! What AWS offers and Hearth cannot honour yet is refused by name, never accepted and ignored.
-//! Forms that ask for nothing (`DeadLetterConfig: {TargetArn: ""}`, an empty `VpcConfig`) are accepted as on AWS.
+//! Forms that ask for nothing (`DeadLetterConfig: {TargetArn: ""}`) are accepted as on AWS.
 
 use hearth_model::Architecture;
 
@@ -14,19 +14,8 @@ fn refuse<T>(member: &'static str, hint: impl Into<String>) -> Result<T, Error> 
 /// # Errors
 /// The first member that cannot be honoured.
 pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
-    let is_given = |value: &Option<Vec<String>>| value.as_ref().is_some_and(|list| !list.is_empty());
-    let vpc = &settings.vpc;
-    if is_given(&vpc.subnet_ids) || is_given(&vpc.security_group_ids) || vpc.ipv6_allowed_for_dual_stack == Some(true) {
-        return refuse("VpcConfig", "leave out subnets and security groups");
-    }
-    if settings.file_systems > 0 {
-        return refuse("FileSystemConfigs", "leave it out or give an empty list");
-    }
     if settings.dead_letter_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
         return refuse("DeadLetterConfig", "leave out TargetArn");
-    }
-    if settings.tracing_mode.as_deref() == Some("Active") {
-        return refuse("TracingConfig", "set Mode to PassThrough");
     }
     if settings.capacity_provider {
         return refuse("CapacityProviderConfig", "leave it out");

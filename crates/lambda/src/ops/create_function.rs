@@ -12,8 +12,8 @@ use crate::api::settings::Settings;
 use crate::error::Error;
 use crate::ops::source::For;
 use crate::ops::{
-    availability, code, code_signing, function_layers, image, publish, role, settings, snap_start, source, tags,
-    variable_key,
+    availability, code, code_signing, file_systems, function_layers, image, publish, role, settings, snap_start,
+    source, tags, variable_key, vpc,
 };
 use crate::record::{Config, Edition, FORM, FunctionRecord, LoggingSettings, Package, Status};
 use crate::snapshot::Entry;
@@ -65,6 +65,8 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         return Err(Error::AlreadyExists { name: name.to_owned() });
     }
     role::check(lambda, &target.key.account, wish.settings.role.as_deref()).await?;
+    let vpc = vpc::resolve(lambda, &target.key, None, &wish.settings.vpc).await?;
+    let file_systems = file_systems::resolve(lambda, wish.settings.file_systems.as_deref().unwrap_or_default())?;
     let given = source::take(lambda, caller, &wish.code, what).await?;
     // Held until the function is there: a configuration in use cannot be deleted.
     let _signing = match &wish.code_signing {
@@ -80,6 +82,8 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
     let config = Config {
         package: held.package.clone(),
         layers,
+        vpc,
+        file_systems,
         ..draft
     };
     function_layers::check_sizes(&config)?;
@@ -150,6 +154,9 @@ fn defaults(architecture: Architecture) -> Config {
         sealed: None,
         kms_key_arn: None,
         logging: LoggingSettings::default(),
+        tracing_active: false,
+        vpc: None,
+        file_systems: Vec::new(),
         snap_start: false,
         package: Package::default(),
         image_config: None,

@@ -61,6 +61,10 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
             None => before.kms_key_arn.clone(),
         },
         logging,
+        tracing_active: settings.tracing_mode.as_ref().map_or(before.tracing_active, |mode| mode == "Active"),
+        // These two are looked up by who merges.
+        vpc: before.vpc.clone(),
+        file_systems: before.file_systems.clone(),
         package: before.package.clone(),
         image_config: image::merge(before.image_config.as_ref(), settings),
         snap_start: snap_start::wanted(settings).unwrap_or(before.snap_start),

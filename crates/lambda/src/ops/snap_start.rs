@@ -33,6 +33,11 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
+    if !config.file_systems.is_empty() {
+        return Err(Error::InvalidParameter(
+            "SnapStart is not supported for functions with FileSystemConfigs.".to_owned(),
+        ));
+    }
     if config.storage_mib > STORAGE_MAX_MIB {
         // AWS documents the refusal; its words are not recorded.
         return Err(Error::InvalidParameter(format!(

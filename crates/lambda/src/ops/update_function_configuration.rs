@@ -7,7 +7,9 @@ use hearth_wire::Caller;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{code_signing, function_layers, image, role, settings, update, variable_key};
+use crate::ops::{
+    code_signing, file_systems, function_layers, image, role, settings, snap_start, update, variable_key, vpc,
+};
 use crate::snapshot::Entry;
 use crate::target::{self, Use};
 use crate::tasks::activation;
@@ -42,6 +44,12 @@ pub(crate) async fn run(
         Some(arns) => Some(function_layers::resolve(lambda, caller, arns).await?),
         None => None,
     };
+    let before = entry.record.latest.config.vpc.as_ref();
+    let vpc = vpc::resolve(lambda, &target.key, before, &wish.settings.vpc).await?;
+    let file_systems = match &wish.settings.file_systems {
+        Some(wanted) => Some(file_systems::resolve(lambda, wanted)?),
+        None => None,
+    };
     let edit = |entry: &Entry| {
         update::check(entry, wish.revision_id.as_deref())?;
         let mut config = settings::merge(&target.key.name, &entry.record.latest.config, &wish.settings)?;
@@ -49,6 +57,11 @@ pub(crate) async fn run(
             config.layers.clone_from(layers);
             function_layers::check_sizes(&config)?;
         }
+        config.vpc.clone_from(&vpc);
+        if let Some(file_systems) = &file_systems {
+            config.file_systems.clone_from(file_systems);
+        }
+        snap_start::check(&config)?;
         Ok(update::begin(&entry.record, config, &lambda.clock, &lambda.random))
     };
     let changed = lambda.functions.change(&target.key, &[], || target.not_found(), edit).await;

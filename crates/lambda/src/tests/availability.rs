@@ -10,19 +10,13 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
     let queue = "arn:aws:sqs:us-east-1:123456789012:q";
     let key = "arn:aws:kms:us-east-1:123456789012:key/k";
     let unavailable = |member: &str, hint: &str| format!("{member} is not available in Hearth yet: {hint}");
-    let efs = json!([{"Arn": "a", "LocalMountPath": "/mnt/a"}]);
     let shared = [
-        (json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}), "VpcConfig", "leave out subnets and security groups"),
-        (json!({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}), "VpcConfig", "leave out subnets and security groups"),
-        (json!({"VpcConfig": {"Ipv6AllowedForDualStack": true}}), "VpcConfig", "leave out subnets and security groups"),
-        (json!({"FileSystemConfigs": efs}), "FileSystemConfigs", "leave it out or give an empty list"),
         (json!({"DeadLetterConfig": {"TargetArn": queue}}), "DeadLetterConfig", "leave out TargetArn"),
         (
             json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}),
             "SnapStart",
             "nothing initialises environments ahead of demand here",
         ),
-        (json!({"TracingConfig": {"Mode": "Active"}}), "TracingConfig", "set Mode to PassThrough"),
         (
             json!({"CapacityProviderConfig": {"LambdaManagedInstancesCapacityProviderConfig": {}}}),
             "CapacityProviderConfig",

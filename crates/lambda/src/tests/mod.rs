@@ -19,6 +19,7 @@ mod permissions;
 mod refusals;
 mod restart;
 mod runtime_management;
+mod settings;
 mod shapes;
 mod snap_start;
 mod variables;
@@ -114,6 +115,8 @@ impl World {
             runtime_versions: crate::RuntimeVersions::default(),
             event_sources: None,
             url_base: None,
+            networks: None,
+            file_systems: crate::FileSystems::default(),
             roles: None,
             images: images(hearth_image::Settings::default()),
             images_dir: dir.path().join("images"),

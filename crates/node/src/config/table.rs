@@ -178,6 +178,9 @@ settings! {
     runtimes_aliases: BTreeMap<String, String>, "runtimes.aliases", Some("HEARTH_RUNTIMES_ALIASES"), None,
         default |_: &Host| BTreeMap::new(), said "none",
         "Runtimes that stand in for absent ones, e.g. `\"python3.14\" = \"python3.13\"`.";
+    file_systems: BTreeMap<String, PathBuf>, "file_systems", Some("HEARTH_FILE_SYSTEMS"), None,
+        default |_: &Host| BTreeMap::new(), said "none",
+        "Folders that functions mount by `FileSystemConfigs`, by the access point's ARN: `\"arn:aws:elasticfilesystem:...\" = \"/srv/shared\"`; others are refused.";
     hot_reload_folders: Vec<PathBuf>, "hot_reload.folders", Some("HEARTH_HOT_RELOAD_FOLDERS"), Some("--hot-reload"),
         default |_: &Host| Vec::new(), said "none",
         "Folders that functions may run as they stand, with all below them, by `S3Bucket=hot-reload`; none: refused.";

@@ -307,6 +307,32 @@ impl ListItem for AccessKey {
     const LIST_FORM: &'static str = "`[[keys]]` tables, in the file alone";
 }
 
+/// Folders by the names that stand for them.
+impl Value for BTreeMap<String, PathBuf> {
+    const FORM: &'static str = "a table of folders, or `name=folder,...`";
+
+    fn from_text(text: &str, base: &Path) -> Option<Self> {
+        let names = BTreeMap::<String, String>::from_text(text, base)?;
+        names.into_iter().map(|(name, folder)| Some((name, PathBuf::from_text(&folder, base)?))).collect()
+    }
+
+    fn from_node(node: &Node, base: &Path) -> Result<Self, Misfit> {
+        match &node.raw {
+            Raw::Table(pairs) => pairs
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), at(value, PathBuf::from_node(value, base))?)))
+                .collect(),
+            Raw::Text(text) => Self::from_text(text, base).ok_or_else(|| Misfit::new(Self::FORM, node.raw.describe())),
+            other => Err(Misfit::new(Self::FORM, other.describe())),
+        }
+    }
+
+    fn show(&self) -> serde_json::Value {
+        let shown: BTreeMap<_, _> = self.iter().map(|(name, folder)| (name, folder.display().to_string())).collect();
+        json!(shown)
+    }
+}
+
 /// Names that stand for others, such as a runtime that is absent for one that is there.
 impl Value for BTreeMap<String, String> {
     const FORM: &'static str = "a table of names, or `name=other,...`";

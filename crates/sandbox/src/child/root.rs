@@ -156,7 +156,7 @@ fn attach(tree: &OwnedFd, target: &Path) -> rustix::io::Result<()> {
 
 /// Adds what the caller wants to see: first everything in memory, then the mounts over it. In this order nothing
 /// can be written into a mounted host folder.
-pub(super) fn fill(root: &Path, plan: &StartPlan) -> Result<(), SetupError> {
+pub(super) fn fill(root: &Path, plan: &StartPlan, user_namespace: Option<BorrowedFd<'_>>) -> Result<(), SetupError> {
     for dir in &plan.dirs {
         make_dirs(root, dir)?;
     }
@@ -173,7 +173,7 @@ pub(super) fn fill(root: &Path, plan: &StartPlan) -> Result<(), SetupError> {
         std::os::unix::fs::symlink(&link.target, on_host(root, &link.path)).step(root_entry(&link.path))?;
     }
     let root = open_root(root).step(root_entry(Path::new("/")))?;
-    plan.binds.iter().try_for_each(|bind| mount_bind(root.as_fd(), bind))
+    plan.binds.iter().try_for_each(|bind| mount_bind(root.as_fd(), bind, user_namespace))
 }
 
 /// Whether an earlier mount hides the place, so that the mount point must exist in there.
@@ -191,8 +191,14 @@ fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
     openat2(CWD, root, flags, Mode::empty(), ResolveFlags::empty())
 }
 
-fn mount_bind(root: BorrowedFd<'_>, bind: &Bind) -> Result<(), SetupError> {
+fn mount_bind(root: BorrowedFd<'_>, bind: &Bind, user_namespace: Option<BorrowedFd<'_>>) -> Result<(), SetupError> {
     let tree = take_bind(bind)?;
+    if let Some(namespace) = user_namespace.filter(|_| bind.shares_ids) {
+        sys::map_mount_ids(tree.as_fd(), namespace).step(|errno| SetupError::ShareIds {
+            source_path: bind.source.clone(),
+            errno,
+        })?;
+    }
     let target = openat2(
         root,
         &bind.target,

@@ -39,7 +39,7 @@ pub(super) fn start<'a>(
     fds: Vec<OwnedFd>,
 ) -> Result<Sandbox<'a>, SetupError> {
     // 1. The caller's folders and files.
-    root::fill(&setup.mount_point, &plan)?;
+    root::fill(&setup.mount_point, &plan, prepared.user_namespace.as_ref().map(AsFd::as_fd))?;
 
     // 2. A name of its own.
     nix::unistd::sethostname(&plan.hostname).step(|errno| SetupError::Hostname {

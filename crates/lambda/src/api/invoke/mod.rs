@@ -207,6 +207,9 @@ fn refusal(error: InvokeError) -> ApiError {
         }
         InvokeError::RuntimeUnavailable(text) => service(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", text),
         InvokeError::KeyUnusable(problem) => Error::Key(problem).into(),
+        InvokeError::FileSystemUnavailable(text) => {
+            ApiError::user(StatusCode::FORBIDDEN, "EFSMountFailureException", text).upper()
+        }
         InvokeError::Sandbox(detail) => ApiError::internal(detail),
         // The one error of the service's own that the model declares; SDKs try again after it.
         InvokeError::ShuttingDown => service(
