@@ -1,4 +1,4 @@
-//! The small projects that `hearth init` writes: sources under `templates/`, packed into the program.
+//! The small projects that `hearth init` writes: sources under `templates/` at the root, packed into the program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,8 +30,8 @@ const OWN_EXECUTABLE: Option<&str> = Some("provided.al2023");
 macro_rules! packed {
     ($folder:literal: $($path:literal),* $(,)?) => {
         &[
-            $(($path, include_str!(concat!("../../templates/", $folder, "/", $path))),)*
-            ("event.json", include_str!("../../templates/event.json")),
+            $(($path, include_str!(concat!("../../../../templates/", $folder, "/", $path))),)*
+            ("event.json", include_str!("../../../../templates/event.json")),
         ]
     };
 }
@@ -98,10 +98,10 @@ const TEMPLATES: &[Template] = &[
         language: Language::Provided,
         runtime: OWN_EXECUTABLE,
         files: &[
-            ("README.md", include_str!("../../templates/bash/README.md")),
+            ("README.md", include_str!("../../../../templates/bash/README.md")),
             ("bootstrap", include_str!("../../../../examples/hello-provided/bootstrap")),
-            ("event.json", include_str!("../../templates/event.json")),
-            ("function.toml", include_str!("../../templates/bash/function.toml")),
+            ("event.json", include_str!("../../../../templates/event.json")),
+            ("function.toml", include_str!("../../../../templates/bash/function.toml")),
         ],
     },
 ];
