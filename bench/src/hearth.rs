@@ -32,7 +32,7 @@ pub(crate) struct Source {
     pub(crate) runtime: String,
     pub(crate) handler: &'static str,
     pub(crate) file: &'static str,
-    pub(crate) code: &'static str,
+    pub(crate) code: Vec<u8>,
 }
 
 pub(crate) fn python(runtime: &str) -> Source {
@@ -40,7 +40,7 @@ pub(crate) fn python(runtime: &str) -> Source {
         runtime: runtime.to_owned(),
         handler: "app.handler",
         file: "app.py",
-        code: "def handler(event, context):\n    return {'hello': event.get('name', 'world')}\n",
+        code: b"def handler(event, context):\n    return {'hello': event.get('name', 'world')}\n".to_vec(),
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn node(runtime: &str) -> Source {
         runtime: runtime.to_owned(),
         handler: "index.handler",
         file: "index.js",
-        code: "exports.handler = async (event) => ({ hello: event.name ?? 'world' });\n",
+        code: b"exports.handler = async (event) => ({ hello: event.name ?? 'world' });\n".to_vec(),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn ruby(runtime: &str) -> Source {
         runtime: runtime.to_owned(),
         handler: "app.handler",
         file: "app.rb",
-        code: "def handler(event:, context:)\n  { hello: event['name'] || 'world' }\nend\n",
+        code: b"def handler(event:, context:)\n  { hello: event['name'] || 'world' }\nend\n".to_vec(),
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn java(runtime: &str) -> Source {
         handler: "App::handle",
         file: "App.java",
         code: "import java.util.Map;\n\npublic class App {\n    public Map<String, Object> handle(Map<String, Object> event) {\n        \
-               return Map.of(\"hello\", event.getOrDefault(\"name\", \"world\"));\n    }\n}\n",
+               return Map.of(\"hello\", event.getOrDefault(\"name\", \"world\"));\n    }\n}\n".into(),
     }
 }
 
@@ -183,7 +183,8 @@ impl Hearth {
         let answer = connection.exchange(&self.invocation(name))?;
         let took = began.elapsed();
         let result: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.status != 200 || result["hello"] != "hearth" {
+        // Programs built for the contract's tests answer with the event itself.
+        if answer.status != 200 || (result["hello"] != "hearth" && result["name"] != "hearth") {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             return Err(io::Error::other(format!("{name} answered {}: {text}", answer.status)));
         }
@@ -213,10 +214,10 @@ impl Drop for Hearth {
 fn zipped(source: &Source) -> io::Result<Vec<u8>> {
     let (name, bytes) = match source.file.strip_suffix(".java") {
         Some(class) => (format!("{class}.class"), compiled(source, class)?),
-        None => (source.file.to_owned(), source.code.as_bytes().to_vec()),
+        None => (source.file.to_owned(), source.code.clone()),
     };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o644)).map_err(io::Error::other)?;
+    zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o755)).map_err(io::Error::other)?;
     zip.write_all(&bytes)?;
     Ok(zip.finish().map_err(io::Error::other)?.into_inner())
 }
@@ -224,7 +225,7 @@ fn zipped(source: &Source) -> io::Result<Vec<u8>> {
 /// By the host's compiler.
 fn compiled(source: &Source, class: &str) -> io::Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join(source.file), source.code)?;
+    std::fs::write(folder.path().join(source.file), &source.code)?;
     let status = Command::new("javac").args(["--release", "11", source.file]).current_dir(folder.path()).status()?;
     if !status.success() {
         return Err(io::Error::other(format!("javac ended with {status}")));

@@ -10,6 +10,7 @@ mod http;
 mod load;
 mod peers;
 mod process;
+mod programs;
 mod soak;
 mod stats;
 
@@ -106,19 +107,40 @@ fn run(options: &Options) -> io::Result<()> {
         let invocation = server.invocation(&name);
         warm(&format!("Hearth ({language})"), &server.address, &invocation, options)?;
     }
+    let programs = programs(&cache);
+    for (language, source) in &programs {
+        cold(&server, &format!("{language}), cold"), source, options.cold)?;
+        let name = format!("warm-{}", language.to_lowercase());
+        server.deploy(&name, source)?;
+        server.invoke(&name)?;
+        warm(&format!("Hearth ({language})"), &server.address, &server.invocation(&name), options)?;
+    }
     drop(server);
     let server = Hearth::start_with(&options.hearth, &[("HEARTH_ENVIRONMENTS_PARKED", "0".to_owned())])?;
     for (language, source) in &languages {
         cold(&server, &format!("{language}), cold, interpreter booted"), source, options.cold)?;
     }
     drop(server);
-    for (language, source) in &languages {
+    for (language, source) in languages.iter().chain(&programs) {
         idle(options, language, source)?;
     }
     if !options.no_peers {
         beside(options, &cache)?;
     }
     Ok(())
+}
+
+/// Functions that are programs, as far as their compilers are here.
+fn programs(cache: &std::path::Path) -> Vec<(&'static str, Source)> {
+    let built = [("Go", programs::go(cache)), ("Rust", programs::rust(cache))];
+    let mut there = Vec::new();
+    for (language, source) in built {
+        match source {
+            Ok(source) => there.push((language, source)),
+            Err(error) => row(language, &format!("not measured: {error}")),
+        }
+    }
+    there
 }
 
 /// The runtime asked for, or the newest of its language.
@@ -144,7 +166,7 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
 fn cold(server: &Hearth, what: &str, source: &Source, count: usize) -> io::Result<()> {
     let mut taken = Vec::with_capacity(count);
     for i in 0..count {
-        let name = format!("cold-{}-{i}", source.runtime.replace('.', "-"));
+        let name = format!("cold-{}-{i}", what.chars().filter(char::is_ascii_alphanumeric).collect::<String>());
         server.deploy(&name, source)?;
         // Slots refill in the background; a cold start is measured, not a storm of them.
         std::thread::sleep(Duration::from_millis(150));

@@ -89,7 +89,7 @@ fn holding(runtime: &str) -> Source {
         runtime: runtime.to_owned(),
         handler: "app.handler",
         file: "app.py",
-        code: "import time\n\ndef handler(event, context):\n    time.sleep(event['hold'])\n    return {'hello': 'hearth'}\n",
+        code: "import time\n\ndef handler(event, context):\n    time.sleep(event['hold'])\n    return {'hello': 'hearth'}\n".into(),
     }
 }
 
