@@ -42,7 +42,7 @@ e2e: toolchain venv packages go dotnet ## Run the real AWS clients against the r
 	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$(CACHE)/go/go/bin:$$PATH" "$(VENV)/bin/pytest" -q -c tests/pytest.ini tests
 
 .PHONY: bench
-bench: toolchain ## Measure, beside whatever peers are installable
+bench: toolchain dotnet ## Measure, beside whatever peers are installable
 	$(CARGO) build --release --locked -p hearth -p hearth-bench
 	"$(TARGET)/release/hearth-bench" --hearth "$(TARGET)/release/hearth" $(ARGS)
 

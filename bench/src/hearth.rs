@@ -16,7 +16,11 @@ use zip::write::SimpleFileOptions;
 use crate::http::{Connection, request};
 
 /// What may serve a runtime that the host lacks: the figures are the language's, whatever its version.
-pub(crate) const STAND_INS: &str = "ruby3.2=ruby3.1";
+pub(crate) const STAND_INS: &str = "ruby3.2=ruby3.1,dotnet8=dotnet9";
+
+/// The .NET of `make dotnet`, and the compiler that it comes with.
+pub(crate) const DOTNET: &str = ".cache/dotnet";
+const CSC: &str = "tests/dotnet/csc";
 
 /// A running server.
 pub(crate) struct Hearth {
@@ -72,6 +76,19 @@ pub(crate) fn java(runtime: &str) -> Source {
     }
 }
 
+pub(crate) fn dotnet(runtime: &str) -> Source {
+    Source {
+        runtime: runtime.to_owned(),
+        handler: "App::App::Handle",
+        file: "App.cs",
+        code: "using System.IO;\nusing System.Text.Json;\n\npublic static class App {\n    public static Stream Handle(Stream input) {\n        \
+               using var given = JsonDocument.Parse(input);\n        \
+               var hello = given.RootElement.TryGetProperty(\"name\", out var name) ? name.GetString() : \"world\";\n        \
+               return new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(new { hello }));\n    }\n}\n"
+            .into(),
+    }
+}
+
 /// What every invocation sends.
 pub(crate) const EVENT: &[u8] = br#"{"name":"hearth"}"#;
 
@@ -101,6 +118,7 @@ impl Hearth {
             .env("HEARTH_LISTEN", &address)
             .env("HEARTH_DATA", data.path())
             .env("HEARTH_RUNTIMES_ALIASES", STAND_INS)
+            .env("HEARTH_RUNTIMES_SEARCH", std::path::absolute(DOTNET)?)
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -212,9 +230,18 @@ impl Drop for Hearth {
 }
 
 fn zipped(source: &Source) -> io::Result<Vec<u8>> {
-    let (name, bytes) = match source.file.strip_suffix(".java") {
-        Some(class) => (format!("{class}.class"), compiled(source, class)?),
-        None => (source.file.to_owned(), source.code.clone()),
+    let (name, bytes) = match source.file.rsplit_once('.') {
+        Some((class, "java")) => {
+            let mut compiler = Command::new("javac");
+            compiler.args(["--release", "11", source.file]);
+            (format!("{class}.class"), compiled(source, compiler, &format!("{class}.class"))?)
+        }
+        Some((name, "cs")) => {
+            let mut compiler = Command::new(std::path::absolute(CSC)?);
+            compiler.args(["-target:library", source.file]);
+            (format!("{name}.dll"), compiled(source, compiler, &format!("{name}.dll"))?)
+        }
+        _ => (source.file.to_owned(), source.code.clone()),
     };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o755)).map_err(io::Error::other)?;
@@ -222,15 +249,15 @@ fn zipped(source: &Source) -> io::Result<Vec<u8>> {
     Ok(zip.finish().map_err(io::Error::other)?.into_inner())
 }
 
-/// By the host's compiler.
-fn compiled(source: &Source, class: &str) -> io::Result<Vec<u8>> {
+/// What the compiler makes of the source, in a file of this name.
+fn compiled(source: &Source, mut compiler: Command, made: &str) -> io::Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join(source.file), &source.code)?;
-    let status = Command::new("javac").args(["--release", "11", source.file]).current_dir(folder.path()).status()?;
+    let status = compiler.current_dir(folder.path()).status()?;
     if !status.success() {
-        return Err(io::Error::other(format!("javac ended with {status}")));
+        return Err(io::Error::other(format!("the compiler of {} ended with {status}", source.file)));
     }
-    std::fs::read(folder.path().join(format!("{class}.class")))
+    std::fs::read(folder.path().join(made))
 }
 
 pub(crate) fn free_address() -> io::Result<String> {

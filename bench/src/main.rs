@@ -15,7 +15,7 @@ mod soak;
 mod stats;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -90,6 +90,10 @@ fn run(options: &Options) -> io::Result<()> {
     if let Ok(java) = runtime(options, None, "java") {
         languages.push(("Java", hearth::java(&java)));
     }
+    // Where `make dotnet` has put one.
+    if let Some(dotnet) = runtime(options, None, "dotnet").ok().filter(|_| Path::new(hearth::DOTNET).exists()) {
+        languages.push((".NET", hearth::dotnet(&dotnet)));
+    }
     let measured: Vec<_> = languages.iter().map(|(_, source)| source.runtime.as_str()).collect();
     row("runtimes", &measured.join(", "));
     let server = Hearth::start(&options.hearth)?;
@@ -101,7 +105,7 @@ fn run(options: &Options) -> io::Result<()> {
         cold(&server, &format!("{language}), cold, parked"), source, options.cold)?;
     }
     for (language, source) in &languages {
-        let name = format!("warm-{}", language.to_lowercase());
+        let name = format!("warm-{}", source.runtime.replace('.', "-"));
         server.deploy(&name, source)?;
         server.invoke(&name)?;
         let invocation = server.invocation(&name);
@@ -151,6 +155,7 @@ fn runtime(options: &Options, asked: Option<&String>, language: &str) -> io::Res
     let listed = Command::new(&options.hearth)
         .args(["runtimes", "-o", "json"])
         .env("HEARTH_RUNTIMES_ALIASES", hearth::STAND_INS)
+        .env("HEARTH_RUNTIMES_SEARCH", std::path::absolute(hearth::DOTNET)?)
         .output()?;
     let listed: Value = serde_json::from_slice(&listed.stdout).map_err(io::Error::other)?;
     let ready =
