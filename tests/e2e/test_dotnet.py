@@ -183,7 +183,7 @@ def test_memory_runs_out_for_the_function_alone(module_lab, package):
 
 
 def test_a_timeout_and_the_next_event(module_lab, package):
-    function = module_lab.deploy(package, RUNTIME, HANDLER, Timeout=2)
+    function = module_lab.deploy(package, RUNTIME, HANDLER, Timeout=3)
     function.call({"do": "see"})
     assert function.invoke({"do": "sleep"}).failed()["errorType"] == "Sandbox.Timedout"
     assert function.call({"do": "see"})["count"] == 1

@@ -124,7 +124,7 @@ def test_failures(function):
 
 
 def test_a_timeout_and_the_next_event(module_lab, caller):
-    function = module_lab.deploy({"app.rb": APP}, RUNTIME, Layers=[layer(caller)], Timeout=1)
+    function = module_lab.deploy({"app.rb": APP}, RUNTIME, Layers=[layer(caller)], Timeout=3)
     assert function.invoke({"do": "sleep"}).failed()["errorType"] == "Sandbox.Timedout"
     assert function.call({"do": "see"})["count"] == 1
 
