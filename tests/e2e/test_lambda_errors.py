@@ -483,12 +483,6 @@ def test_bad_client_contexts(target, context):
     assert reply.status == 400 and reply.error_type in ("InvalidRequestContentException", "ValidationException"), reply
 
 
-def test_event_invocations_are_served_or_refused_by_name(target):
-    reply = raw.call(target.caller, "POST", path(target.name, "/invocations"), b"{}", {"X-Amz-Invocation-Type": "Event"})
-    told = reply.status == 202 and reply.body == b""
-    assert told or (reply.status >= 400 and reply.error_type and b"Event" in reply.body), reply
-
-
 def test_paths_that_are_nothing(target):
     for method, where in (("GET", "/2015-03-31/nothing"), ("PATCH", path(target.name)), ("GET", "/2099-01-01/functions")):
         reply = raw.call(target.caller, method, where)

@@ -24,6 +24,9 @@ pub enum TaskKind {
     /// Finishes a change a client was told of (activation of a function). Gets the drain time;
     /// repeated at the next start when it did not finish.
     Activation,
+    /// Takes, runs and settles asynchronous events. Begins nothing more at shutdown and gets the
+    /// drain time for what it holds; the rest is on disk.
+    Delivery,
     /// Brings state towards a goal, on a timer and on a nudge. Dropped at shutdown: idempotent.
     Reconciler,
     /// Writes batches (logs, metrics). Gets the drain time to flush.
@@ -38,7 +41,7 @@ impl TaskKind {
     #[must_use]
     pub const fn is_awaited(self) -> bool {
         match self {
-            Self::Connection | Self::Environment | Self::Activation | Self::Writer => true,
+            Self::Connection | Self::Environment | Self::Activation | Self::Delivery | Self::Writer => true,
             Self::Listener | Self::Reconciler | Self::EnvironmentApi => false,
         }
     }

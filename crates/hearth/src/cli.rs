@@ -196,6 +196,9 @@ pub struct Invoke {
     /// Version or alias
     #[arg(long)]
     pub qualifier: Option<String>,
+    /// Do not wait: the event is on disk when this ends, and runs on its own
+    #[arg(long = "async", conflicts_with_all = ["tail", "stream", "client_context"])]
+    pub later: bool,
     /// Also print the end of the invocation's log, on standard error
     #[arg(long)]
     pub tail: bool,

@@ -16,6 +16,7 @@ mod environment;
 mod extensions;
 #[doc(hidden)]
 pub mod fuzzing;
+mod lineage;
 mod parking;
 mod payload;
 mod pool;

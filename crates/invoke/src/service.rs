@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::concurrency::Concurrency;
 use crate::environment::{self, GuestApi, Workshop};
+use crate::lineage::Lineage;
 use crate::parking::Parking;
 use crate::pool::{Job, Placed, Pool};
 use crate::streaming::Reply;
@@ -260,14 +261,15 @@ impl DataPlane {
             return Err(InvokeError::ShuttingDown);
         }
         let spec = self.resolve(&invocation.function, invocation.qualifier.as_ref())?;
+        let lineage = Lineage::before(invocation.trace_header.as_deref()).and(&spec.arn);
+        if lineage.is_loop() && !self.catalog.allows_recursion(&invocation.function) {
+            return Err(InvokeError::Recursive);
+        }
         let pool = self.pool(&spec, &invocation.function);
         let permit = self.concurrency.take(&pool.share, &spec, pool.available()).map_err(InvokeError::Throttled)?;
-        let trace_header = trace::header(
-            invocation.trace_header.as_deref(),
-            spec.tracing_active,
-            &self.plane.clock,
-            &self.plane.random,
-        );
+        let supplied = invocation.trace_header.as_deref();
+        let (clock, random) = (&self.plane.clock, &self.plane.random);
+        let trace_header = trace::header(supplied, lineage, spec.tracing_active, clock, random);
         let job = Box::new(Job {
             invocation,
             trace_header,

@@ -7,8 +7,16 @@
 
 use hearth_core::{Clock, Random};
 
+use crate::lineage::Lineage;
+
 /// The header for one invocation.
-pub(crate) fn header(supplied: Option<&str>, is_active: bool, clock: &Clock, random: &Random) -> String {
+pub(crate) fn header(
+    supplied: Option<&str>,
+    lineage: Lineage,
+    is_active: bool,
+    clock: &Clock,
+    random: &Random,
+) -> String {
     let field = |name: &str| {
         supplied.into_iter().flat_map(|text| text.split(';')).find_map(|part| part.trim().strip_prefix(name))
     };
@@ -21,12 +29,17 @@ pub(crate) fn header(supplied: Option<&str>, is_active: bool, clock: &Clock, ran
     });
     let drawn: u128 = u128::from_le_bytes(random.bytes());
     match (root, parent) {
-        (Some(root), Some(parent)) => format!("Root={root};Parent={parent};Sampled={sampled}"),
-        (Some(root), None) => format!("Root={root};Parent={:016x};Sampled={sampled}", random.below(u64::MAX)),
+        (Some(root), Some(parent)) => format!("Root={root};Parent={parent};Sampled={sampled};Lineage={lineage}"),
+        (Some(root), None) => {
+            format!("Root={root};Parent={:016x};Sampled={sampled};Lineage={lineage}", random.below(u64::MAX))
+        }
         (None, _) => {
             let seconds = clock.now_ms() / 1_000;
             let parent = random.below(u64::MAX);
-            format!("Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled={sampled}", drawn >> 32)
+            format!(
+                "Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled={sampled};Lineage={lineage}",
+                drawn >> 32
+            )
         }
     }
 }
@@ -56,17 +69,21 @@ mod tests {
     use super::*;
 
     fn made(supplied: Option<&str>) -> String {
-        header(supplied, false, &Clock::fixed(1_700_000_000_000), &Random::seeded(1))
+        made_with(supplied, false)
+    }
+
+    fn made_with(supplied: Option<&str>, is_active: bool) -> String {
+        let lineage = Lineage::before(supplied).and("f");
+        header(supplied, lineage, is_active, &Clock::fixed(1_700_000_000_000), &Random::seeded(1))
     }
 
     #[test]
     fn active_tracing_samples_unless_the_caller_does_not() {
-        let made =
-            |supplied: Option<&str>| header(supplied, true, &Clock::fixed(1_700_000_000_000), &Random::seeded(1));
+        let made = |supplied: Option<&str>| made_with(supplied, true);
         let root = "1-5759e988-bd862e3fe1be46a994272793";
-        assert!(made(None).ends_with(";Sampled=1"));
-        assert!(made(Some(&format!("Root={root}"))).ends_with(";Sampled=1"));
-        assert!(made(Some(&format!("Root={root};Sampled=0"))).ends_with(";Sampled=0"));
+        assert!(made(None).contains(";Sampled=1;"));
+        assert!(made(Some(&format!("Root={root}"))).contains(";Sampled=1;"));
+        assert!(made(Some(&format!("Root={root};Sampled=0"))).contains(";Sampled=0;"));
         let text = made(Some(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1")));
         let (trace, segment) = sampled(&text).unwrap_or_default();
         assert!(trace == root && segment.len() == 16 && segment != "53995c3f42cd8ad8", "{text}");
@@ -77,7 +94,7 @@ mod tests {
     fn a_new_trace_has_time_and_is_not_sampled() {
         let text = made(None);
         assert!(text.starts_with("Root=1-6553f100-"), "{text}");
-        assert!(text.ends_with(";Sampled=0"), "{text}");
+        assert!(text.contains(";Sampled=0;Lineage=1:"), "{text}");
         assert!(is_root(text.trim_start_matches("Root=").split(';').next().unwrap_or("")), "{text}");
     }
 
@@ -85,7 +102,8 @@ mod tests {
     fn a_supplied_root_is_carried_on() {
         let root = "1-5759e988-bd862e3fe1be46a994272793";
         let text = made(Some(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1")));
-        assert_eq!(text, format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1"));
+        let expected = format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:");
+        assert!(text.starts_with(&expected), "{text}");
         assert!(made(Some(&format!("Root={root}"))).starts_with(&format!("Root={root};Parent=")));
     }
 

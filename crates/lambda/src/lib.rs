@@ -39,8 +39,8 @@ use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_model::{
-    Architecture, CatalogObserver, EventSources, FunctionCatalog, FunctionRoles, FunctionUrls, Invoke, Networks,
-    Objects, Preparation,
+    Architecture, CatalogObserver, Destinations, EventSources, FunctionCatalog, FunctionRoles, FunctionUrls, Invoke,
+    InvokeLater, Networks, Objects, Preparation,
 };
 use hearth_store::StoreError;
 use hearth_wire::rest_json::Route;
@@ -71,10 +71,10 @@ const UNPACKING: usize = 4;
 /// Container images pulled at the same time.
 const PULLING: usize = 2;
 
-/// The operations of the Lambda API that run functions, over the data plane.
+/// The operations of the Lambda API that run functions, now over the data plane or later.
 #[must_use]
-pub fn invoke_routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
-    api::invoke_routes(invoke)
+pub fn invoke_routes(invoke: Arc<dyn Invoke>, later: Arc<dyn InvokeLater>) -> [Route; 3] {
+    api::invoke_routes(invoke, later)
 }
 
 /// The control plane.
@@ -90,6 +90,7 @@ pub struct Lambda {
     url_base: Option<String>,
     roles: Option<Arc<dyn FunctionRoles>>,
     keys: Keys,
+    destinations: Option<Arc<dyn Destinations>>,
     db: Db,
     functions: Functions,
     layers: Layers,
@@ -146,6 +147,7 @@ impl Lambda {
             runtime_check: options.runtime_check,
             url_base: options.url_base,
             roles: options.roles,
+            destinations: options.destinations,
             functions: Functions::new(
                 db.clone(),
                 options.random.clone(),

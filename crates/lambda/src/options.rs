@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_image::Images;
-use hearth_model::{Architecture, EventSources, FunctionRoles, Networks, Objects, Region, VariableKeys, arn};
+use hearth_model::{
+    Architecture, Destinations, EventSources, FunctionRoles, Networks, Objects, Region, VariableKeys, arn,
+};
 use hearth_store::{Blobs, Documents};
 use sha2::{Digest, Sha256};
 
@@ -90,6 +92,8 @@ pub struct Options {
     pub hot_reload: HotReload,
     /// Encrypts what is stored of functions' variables; `None` stores them as they are.
     pub keys: Option<Arc<dyn VariableKeys>>,
+    /// What records of events can be sent to; `None` refuses all but functions.
+    pub destinations: Option<Arc<dyn Destinations>>,
 }
 
 /// What an account may have in a region. Defaults: AWS's.

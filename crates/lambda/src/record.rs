@@ -58,6 +58,12 @@ pub(crate) struct FunctionRecord {
     /// Function URLs, by the same keys. That of an alias outlives it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) urls: BTreeMap<String, UrlRecord>,
+    /// What becomes of events, by qualifier: `$LATEST`, a version's number or an alias' name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) event_invoke: BTreeMap<String, EventInvokeRecord>,
+    /// The function may call itself again and again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) recursion_allowed: bool,
     /// Published versions by number; each a document of its own.
     #[serde(skip)]
     pub(crate) versions: Arc<BTreeMap<u64, Arc<VersionRecord>>>,
@@ -133,6 +139,23 @@ pub(crate) enum RuntimeUpdate {
     Manual {
         arn: String,
     },
+}
+
+/// What becomes of events of one qualifier. What a client did not set is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EventInvokeRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retries_max: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) age_max_s: Option<u32>,
+    /// ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) on_success: Option<String>,
+    /// ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) on_failure: Option<String>,
+    /// Unix milliseconds.
+    pub(crate) modified_ms: i64,
 }
 
 /// Code and configuration of `$LATEST` or of a version, and how far it has come.
@@ -211,6 +234,9 @@ pub(crate) struct Config {
     /// In the order in which they go over each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<LayerUse>,
+    /// ARN of the queue or topic for events that were given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dead_letter: Option<String>,
 }
 
 /// The network of a function; without subnets, of one that was in a network once.
@@ -445,6 +471,14 @@ impl FunctionRecord {
         Arc::make_mut(&mut self.aliases).insert(name.to_owned(), Arc::new(alias));
     }
 
+    /// Takes away what was set for a version or an alias that is deleted.
+    pub(crate) fn forget_qualifier(&mut self, qualifier: &str) {
+        self.provisioned.remove(qualifier);
+        self.policies.remove(qualifier);
+        self.runtime_updates.remove(qualifier);
+        self.event_invoke.remove(qualifier);
+    }
+
     /// Provisioned environments of the function in all.
     pub(crate) fn provisioned_sum(&self) -> u32 {
         self.provisioned.values().fold(0, |sum, one| sum.saturating_add(one.environments))
@@ -586,6 +620,7 @@ pub(crate) mod tests {
                     },
                     image_config: None,
                     layers: Vec::new(),
+                    dead_letter: None,
                 },
                 revision_id: "r1".to_owned(),
                 modified_ms: 1_000,
@@ -598,6 +633,8 @@ pub(crate) mod tests {
             code_signing: None,
             runtime_updates: BTreeMap::new(),
             urls: BTreeMap::new(),
+            event_invoke: BTreeMap::new(),
+            recursion_allowed: false,
             versions: Arc::default(),
             aliases: Arc::default(),
             newer: serde_json::Map::new(),

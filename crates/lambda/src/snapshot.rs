@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use hearth_core::Random;
 use hearth_model::{
-    AccountId, Ahead, CodeDir, FileSystem, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec, KeyProblem,
-    Logging, Lookup, MemoryMib, Qualifier, Region, StorageMib, TimeoutS, Version, arn,
+    AccountId, Ahead, CodeDir, EventPolicy, FileSystem, FunctionCatalog, FunctionKey, FunctionName, FunctionSpec,
+    KeyProblem, Logging, Lookup, MemoryMib, Qualifier, Region, StorageMib, TimeoutS, Version, arn,
 };
 use parking_lot::RwLock;
 
@@ -195,6 +195,26 @@ impl Entry {
                 state: "Pending",
                 reason: None,
             },
+        }
+    }
+
+    /// An alias of two versions has the dead letters of its first.
+    fn event_policy(&self, qualifier: Option<&Qualifier>) -> EventPolicy {
+        let qualifier = qualifier.unwrap_or(&Qualifier::Latest);
+        let version = match qualifier {
+            Qualifier::Latest => Some(Version::Latest),
+            Qualifier::Number(number) => Some(Version::Number(*number)),
+            Qualifier::Alias(name) => self.record.aliases.get(&**name).map(|alias| alias.primary()),
+        };
+        let edition = version.and_then(|version| self.record.edition(version));
+        let set = self.record.event_invoke.get(&qualifier.to_string()).cloned().unwrap_or_default();
+        let usual = EventPolicy::default();
+        EventPolicy {
+            retries_max: set.retries_max.unwrap_or(usual.retries_max),
+            age_max_s: set.age_max_s.unwrap_or(usual.age_max_s),
+            on_success: set.on_success,
+            on_failure: set.on_failure,
+            dead_letter: edition.and_then(|edition| edition.config.dead_letter.clone()),
         }
     }
 
@@ -457,6 +477,14 @@ impl FunctionCatalog for Snapshot {
         self.shards.with(key.name.as_str(), key, |entry| {
             entry.map_or(Lookup::Absent, |entry| entry.lookup(qualifier, &self.random))
         })
+    }
+
+    fn event_policy(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> EventPolicy {
+        self.get(key).map(|entry| entry.event_policy(qualifier)).unwrap_or_default()
+    }
+
+    fn allows_recursion(&self, key: &FunctionKey) -> bool {
+        self.get(key).is_some_and(|entry| entry.record.recursion_allowed)
     }
 
     fn ahead(&self, key: &FunctionKey) -> Vec<Ahead> {

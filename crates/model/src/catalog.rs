@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::account::{AccountId, Region};
+use crate::asynchronous::EventPolicy;
 use crate::function::{FunctionSpec, Version};
 use crate::name::{FunctionName, Qualifier};
 use crate::variable_keys::KeyProblem;
@@ -46,6 +47,12 @@ pub trait FunctionCatalog: Send + Sync + 'static {
     /// On the hot path: no lock that a writer holds for long, no I/O. No qualifier means
     /// `$LATEST`.
     fn lookup(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Lookup;
+
+    /// What is to become of events for a qualifier; the defaults where nothing else is set.
+    fn event_policy(&self, key: &FunctionKey, qualifier: Option<&Qualifier>) -> EventPolicy;
+
+    /// Whether the function may call itself again and again.
+    fn allows_recursion(&self, key: &FunctionKey) -> bool;
 
     /// What is to be initialised ahead of demand for a function's versions, aliases resolved: at
     /// most one entry a version, and none for a version that needs nothing.

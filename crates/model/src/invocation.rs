@@ -143,6 +143,9 @@ pub enum InvokeError {
     NotReady { state: &'static str, reason: Option<String> },
     #[error("too many concurrent invocations: {0:?}")]
     Throttled(ThrottleReason),
+    /// The function called itself, through others or not, too often in one chain of invocations.
+    #[error("the function was invoked in a loop")]
+    Recursive,
     /// The function's runtime is not on this host; the text says what would install it.
     #[error("{0}")]
     RuntimeUnavailable(String),
@@ -155,6 +158,9 @@ pub enum InvokeError {
     /// The host could not make an execution environment.
     #[error("failed to start an execution environment: {0}")]
     Sandbox(String),
+    /// An event could not be put on disk.
+    #[error("failed to write the event down: {0}")]
+    NotWritten(String),
     #[error("the server is shutting down")]
     ShuttingDown,
 }

@@ -6,8 +6,10 @@
 
 pub mod account;
 pub mod arn;
+pub mod asynchronous;
 pub mod catalog;
 pub mod credentials;
+pub mod destination;
 pub mod event_source;
 pub mod function;
 pub mod invocation;
@@ -23,10 +25,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use account::{AccountId, Region};
+pub use asynchronous::{Accepted, EventPolicy, InvokeLater};
 pub use catalog::{Ahead, CatalogObserver, FunctionCatalog, FunctionKey, Lookup};
 pub use credentials::{
     AccessKeys, Credentials, FunctionRoles, Identity, KeyRefusal, PrincipalIds, RoleCredentials, RoleRefusal,
 };
+pub use destination::{DeadLetterError, DestinationService, Destinations, Dispatch, DispatchError, Purpose};
 pub use event_source::{EventSources, SourceLookup};
 pub use function::{
     Architecture, CodeDir, FileSystem, FunctionSpec, ImageProcess, LiveCode, LogFormat, LogLevel, Logging, MemoryMib,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_asynchronous::Asynchronous;
 use hearth_core::{Clock, Random, Shutdown, Tasks};
 use hearth_iam::{ConfiguredKey, Iam, IamError, Kms, KmsOptions, VerifiedKeys};
 use hearth_invoke::DataPlane;
@@ -20,6 +21,7 @@ use hearth_wire::server::{Api, BrowserPolicy, FrontDoor, GuestDoor, Mount, SiteM
 use hearth_wire::{Service, server, sigv4};
 
 use crate::config::{AccessKey, AuthMode, Config, CpuLimit, OwnApi};
+use crate::destinations::Services;
 use crate::error::StartError;
 use crate::layout::Layout;
 use crate::{host, plain, secret};
@@ -67,7 +69,10 @@ pub async fn assemble(
     let sandboxes = Sandboxes::start(host::sandbox_options(config, layout)).await.map_err(StartError::Sandbox)?;
     report_isolation(&sandboxes);
 
-    // 7. The control plane: functions as they are stored, and a snapshot of them in memory.
+    // 7. Where records of asynchronous events can go.
+    let destinations = Services::new(random.clone());
+
+    // 8. The control plane: functions as they are stored, and a snapshot of them in memory.
     let lambda = Lambda::open(hearth_lambda::Options {
         clock: clock.clone(),
         random: random.clone(),
@@ -88,6 +93,7 @@ pub async fn assemble(
         networks: None,
         file_systems: config.file_systems.value.clone(),
         roles: Some(iam.clone()),
+        destinations: Some(destinations.clone()),
         // There is no bucket service yet, and so no bucket.
         objects: None,
         images: host::images(config, layout),
@@ -106,7 +112,7 @@ pub async fn assemble(
 
     scrub(&lambda, &store).await;
 
-    // 8. The data plane. It sees functions through the snapshot, and is told when one changes.
+    // 9. The data plane. It sees functions through the snapshot, and is told when one changes.
     let invoke = DataPlane::new(hearth_invoke::Options {
         clock: clock.clone(),
         random: random.clone(),
@@ -127,10 +133,25 @@ pub async fn assemble(
         limits: invoke_limits(config),
     });
 
-    // 9. The front doors, with every service's table of operations behind them: one for the port,
-    //    and one for what comes from inside sandboxes, which is verified whatever the mode.
+    // 10. Asynchronous invocation, over the data plane and the store's queues.
+    let asynchronous = Asynchronous::new(hearth_asynchronous::Options {
+        clock: clock.clone(),
+        random: random.clone(),
+        tasks: tasks.clone(),
+        shutdown: shutdown.clone(),
+        catalog: lambda.catalog(),
+        invoke: invoke.clone(),
+        queues: Arc::new(store.clone()),
+        destinations: destinations.clone(),
+        timing: asynchronous_timing(config),
+        places: places(),
+    });
+    destinations.join_functions(asynchronous.clone());
+
+    // 11. The front doors, with every service's table of operations behind them: one for the port,
+    //     and one for what comes from inside sandboxes, which is verified whatever the mode.
     let door = |access_keys: Arc<dyn AccessKeys>| -> Result<server::Options, StartError> {
-        let services = mounts(&lambda, &invoke, &observe, &iam, &kms)?;
+        let services = mounts(&lambda, &invoke, &asynchronous, &observe, &iam, &kms)?;
         Ok(server::Options {
             mode: mode(config),
             limits: server::Limits {
@@ -155,9 +176,16 @@ pub async fn assemble(
     }
     let door = FrontDoor::new(door(iam.clone())?);
 
-    // 10. Now there is all that a function may use: those that are to be ready ahead of demand start.
+    // 12. Now there is all that a function may use. What earlier lives of this server accepted is taken
+    //     up before anything new (the data folder is ours alone, so nobody else holds events), and
+    //     those that are to be ready ahead of demand start.
     lambda.observe(invoke.clone());
+    lambda.observe(asynchronous.clone());
     lambda.prepare_with(invoke.clone());
+    asynchronous.begin().await.map_err(|cause| StartError::Store {
+        what: "the asynchronous events",
+        cause: cause.into(),
+    })?;
     invoke.begin();
 
     Ok(Parts {
@@ -173,12 +201,13 @@ pub async fn assemble(
 fn mounts(
     lambda: &Arc<Lambda>,
     invoke: &Arc<DataPlane>,
+    asynchronous: &Arc<Asynchronous>,
     observe: &Observe,
     iam: &Arc<Iam>,
     kms: &Arc<Kms>,
 ) -> Result<Vec<Mount>, StartError> {
     let mut routes = lambda.routes();
-    routes.extend(hearth_lambda::invoke_routes(invoke.clone()));
+    routes.extend(hearth_lambda::invoke_routes(invoke.clone(), asynchronous.clone()));
     let lambda = Router::new(routes).map_err(|e| StartError::Tables(e.to_string()))?;
     let logs = JsonService::new("Logs_20140328", JsonVersion::V1_1, observe.operations());
     let logs = logs.map_err(|e| StartError::Tables(e.to_string()))?;
@@ -399,6 +428,19 @@ fn invoke_limits(config: &Config) -> hearth_invoke::Limits {
         cpu_quota: config.environments_cpu.value == CpuLimit::Quota,
         ..hearth_invoke::Limits::default()
     }
+}
+
+fn asynchronous_timing(config: &Config) -> hearth_asynchronous::Timing {
+    hearth_asynchronous::Timing {
+        retry: Duration::from_millis(config.asynchronous_retry_ms.value.0),
+        ..hearth_asynchronous::Timing::default()
+    }
+}
+
+/// Events of one function that run at once before it is known what they take: enough to keep the
+/// processors busy, few enough that a function of some milliseconds is not started for nothing.
+fn places() -> usize {
+    std::thread::available_parallelism().map_or(4, |processors| (2 * processors.get()).max(4))
 }
 
 fn mode(config: &Config) -> sigv4::Mode {

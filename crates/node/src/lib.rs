@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod config;
+mod destinations;
 pub mod error;
 pub mod host;
 pub mod layout;

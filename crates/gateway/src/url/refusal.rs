@@ -38,7 +38,12 @@ pub(super) fn not_run(cause: InvokeError) -> ApiError {
             "Lambda was unable to decrypt the environment variables. Please check the function's KMS key settings.",
         ),
         InvokeError::FileSystemUnavailable(text) => error(StatusCode::FORBIDDEN, "EFSMountFailureException", &text),
-        InvokeError::Sandbox(detail) => ApiError::internal(detail),
+        InvokeError::Recursive => error(
+            StatusCode::BAD_REQUEST,
+            "RecursiveInvocationException",
+            "The function is invoked in a recursive loop, and this invocation was stopped.",
+        ),
+        InvokeError::Sandbox(detail) | InvokeError::NotWritten(detail) => ApiError::internal(detail),
         InvokeError::ShuttingDown => error(
             StatusCode::SERVICE_UNAVAILABLE,
             "ServiceUnavailableException",

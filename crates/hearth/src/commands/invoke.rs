@@ -1,4 +1,5 @@
-//! `hearth invoke`: one run of a function through the API; its result on standard output.
+//! `hearth invoke`: one run of a function through the API; its result on standard output, or with
+//! `--async` the request id of an event that runs later.
 
 mod stream;
 
@@ -25,6 +26,9 @@ pub fn run(args: &Invoke) -> Result<Exit, Failure> {
         headers: headers(args),
         body: payload(&args.payload)?,
     })?;
+    if args.later {
+        return accepted(args, &reply);
+    }
     let log = log_tail(&reply);
     match args.answer.output {
         Format::Table => {
@@ -47,6 +51,16 @@ pub fn run(args: &Invoke) -> Result<Exit, Failure> {
     }
 }
 
+/// The request id is what leads to the event's log lines and records.
+fn accepted(args: &Invoke, reply: &Reply) -> Result<Exit, Failure> {
+    let request_id = reply.header("x-amzn-requestid").unwrap_or_default();
+    match args.answer.output {
+        Format::Table => output::write(format!("{request_id}\n").as_bytes())?,
+        Format::Json => output::json(&json!({"StatusCode": reply.status.as_u16(), "RequestId": request_id}))?,
+    }
+    Ok(Exit::Ok)
+}
+
 fn failed(args: &Invoke, kind: &str) -> Failure {
     Failure::new(Exit::Failed, format!("the function {} failed ({kind})", args.function))
 }
@@ -58,6 +72,10 @@ fn path(args: &Invoke, version: &str, action: &str) -> String {
 
 fn headers(args: &Invoke) -> Vec<(&'static str, String)> {
     let mut headers = vec![("content-type", "application/json".to_owned())];
+    if args.later {
+        headers.push(("x-amz-invocation-type", "Event".to_owned()));
+        return headers;
+    }
     if args.tail || args.answer.output == Format::Json {
         headers.push(("x-amz-log-type", "Tail".to_owned()));
     }

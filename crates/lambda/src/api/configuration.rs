@@ -60,6 +60,14 @@ pub(crate) struct FunctionConfiguration {
     vpc_config: Option<VpcConfig>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     file_system_configs: Vec<FileSystemConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_config: Option<DeadLetterConfig>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterConfig {
+    target_arn: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -288,6 +296,7 @@ pub(crate) fn render_edition(
         layers: config.layers.iter().map(Layer::of).collect(),
         vpc_config: config.vpc.clone().map(VpcConfig::of),
         file_system_configs: config.file_systems.iter().cloned().map(FileSystemConfig::of).collect(),
+        dead_letter_config: config.dead_letter.clone().map(|target_arn| DeadLetterConfig { target_arn }),
         logging_config: LoggingConfig {
             log_format: config.logging.format.text(),
             application_log_level: config.logging.application_level.map(Text::text),

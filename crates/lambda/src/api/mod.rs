@@ -9,6 +9,7 @@ mod capacity_providers;
 mod code_link;
 mod code_signing;
 mod concurrency;
+mod event_invoke;
 mod function_urls;
 mod functions;
 mod invoke;
@@ -17,6 +18,7 @@ mod layers;
 mod mappings;
 mod paging;
 mod permissions;
+mod recursion;
 mod runtime_management;
 mod tags;
 mod timestamp;
@@ -32,7 +34,7 @@ pub(crate) mod settings;
 use std::sync::Arc;
 
 use hearth_core::TaskKind;
-use hearth_model::Invoke;
+use hearth_model::{Invoke, InvokeLater};
 use hearth_wire::rest_json::{Oversize, Route};
 use hearth_wire::server::{LocalRoute, local_handler};
 use hearth_wire::{ApiError, Handler, Request, Response, handler};
@@ -96,6 +98,8 @@ pub(crate) fn routes(lambda: &Arc<Lambda>) -> Vec<Route> {
     routes.extend(capacity_providers::routes(lambda));
     routes.extend(mappings::routes(lambda));
     routes.extend(function_urls::routes(lambda));
+    routes.extend(event_invoke::routes(lambda));
+    routes.extend(recursion::routes(lambda));
     routes.extend(unserved::routes());
     routes
 }
@@ -135,8 +139,8 @@ fn with_package(route: Route) -> Route {
 }
 
 /// The operations that run functions, through the data plane.
-pub(crate) fn invoke_routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
-    invoke::routes(invoke)
+pub(crate) fn invoke_routes(invoke: Arc<dyn Invoke>, later: Arc<dyn InvokeLater>) -> [Route; 3] {
+    invoke::routes(invoke, later)
 }
 
 /// Hearth's own paths.

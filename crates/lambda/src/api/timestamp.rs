@@ -21,6 +21,12 @@ pub(crate) fn seconds(unix_ms: i64) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
 }
 
+/// Seconds with a fraction of Unix milliseconds.
+#[allow(clippy::cast_precision_loss)] // A double holds the milliseconds of 285,000 years.
+pub(crate) fn epoch_seconds(unix_ms: i64) -> f64 {
+    unix_ms as f64 / 1_000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

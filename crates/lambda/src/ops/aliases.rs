@@ -102,8 +102,7 @@ pub(crate) fn get(lambda: &Lambda, caller: &Caller, function: &str, name: &str) 
     found(entry, name, &target)
 }
 
-/// Deletes an alias with what is provisioned for it and with its policy. Its URL
-/// stays, and leads nowhere. One that is not there is no error, and
+/// Deletes an alias with what was set for it. Its URL stays, and leads nowhere. One that is not there is no error, and
 /// neither is a function.
 pub(crate) async fn delete(lambda: &Arc<Lambda>, caller: &Caller, function: &str, name: &str) -> Result<(), Error> {
     let target = resolve(caller, Use::Write, function, "DeleteAlias")?;
@@ -114,8 +113,7 @@ pub(crate) async fn delete(lambda: &Arc<Lambda>, caller: &Caller, function: &str
         let mut record = entry.record.clone();
         if record.aliases.contains_key(name) {
             Arc::make_mut(&mut record.aliases).remove(name);
-            record.provisioned.remove(name);
-            record.policies.remove(name);
+            record.forget_qualifier(name);
         }
         Ok(record)
     };

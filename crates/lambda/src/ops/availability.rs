@@ -14,9 +14,6 @@ fn refuse<T>(member: &'static str, hint: impl Into<String>) -> Result<T, Error> 
 /// # Errors
 /// The first member that cannot be honoured.
 pub(crate) fn check_settings(settings: &Settings) -> Result<(), Error> {
-    if settings.dead_letter_arn.as_ref().is_some_and(|arn| !arn.is_empty()) {
-        return refuse("DeadLetterConfig", "leave out TargetArn");
-    }
     if settings.capacity_provider {
         return refuse("CapacityProviderConfig", "leave it out");
     }

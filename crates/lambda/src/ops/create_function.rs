@@ -109,6 +109,8 @@ pub(crate) async fn run(lambda: &Arc<Lambda>, caller: &Caller, wish: CreateFunct
         code_signing: wish.code_signing,
         runtime_updates: BTreeMap::new(),
         urls: BTreeMap::new(),
+        event_invoke: BTreeMap::new(),
+        recursion_allowed: false,
         versions: Arc::default(),
         aliases: Arc::default(),
         newer: serde_json::Map::new(),
@@ -161,5 +163,6 @@ fn defaults(architecture: Architecture) -> Config {
         package: Package::default(),
         image_config: None,
         layers: Vec::new(),
+        dead_letter: None,
     }
 }

@@ -57,9 +57,7 @@ async fn delete_version(lambda: &Lambda, target: &Target, number: u64) -> Result
             )));
         }
         Arc::make_mut(&mut record.versions).remove(&number);
-        record.provisioned.remove(&number.to_string());
-        record.policies.remove(&number.to_string());
-        record.runtime_updates.remove(&number.to_string());
+        record.forget_qualifier(&number.to_string());
         Ok(record)
     };
     lambda.functions.change(&target.key, &[], || absent(target), edit).await.map(|_| ())

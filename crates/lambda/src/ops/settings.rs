@@ -5,7 +5,7 @@ use hearth_model::FunctionName;
 use crate::Lambda;
 use crate::api::settings::Settings;
 use crate::error::Error;
-use crate::ops::{availability, environment, image, logging, runtime, snap_start};
+use crate::ops::{availability, dead_letter, environment, image, logging, runtime, snap_start};
 use crate::record::Config;
 
 /// An account may use this much; the model admits more, for managed instances.
@@ -27,6 +27,7 @@ pub(crate) fn check(lambda: &Lambda, settings: &Settings) -> Result<(), Error> {
         )));
     }
     availability::check_settings(settings)?;
+    dead_letter::check(lambda, settings)?;
     if snap_start::wanted(settings) == Some(true) {
         lambda.preparation.check("SnapStart")?;
     }
@@ -69,6 +70,7 @@ pub(crate) fn merge(name: &FunctionName, before: &Config, settings: &Settings) -
         image_config: image::merge(before.image_config.as_ref(), settings),
         snap_start: snap_start::wanted(settings).unwrap_or(before.snap_start),
         layers: before.layers.clone(),
+        dead_letter: dead_letter::merge(before.dead_letter.as_ref(), settings),
     };
     snap_start::check(&config)?;
     Ok(config)

@@ -11,7 +11,11 @@ async fn what_hearth_does_not_have_yet_is_refused_by_name() {
     let key = "arn:aws:kms:us-east-1:123456789012:key/k";
     let unavailable = |member: &str, hint: &str| format!("{member} is not available in Hearth yet: {hint}");
     let shared = [
-        (json!({"DeadLetterConfig": {"TargetArn": queue}}), "DeadLetterConfig", "leave out TargetArn"),
+        (
+            json!({"DeadLetterConfig": {"TargetArn": queue}}),
+            "DeadLetterConfig",
+            "there is no SQS here; leave out TargetArn",
+        ),
         (
             json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}),
             "SnapStart",

@@ -3,7 +3,8 @@
 
 use futures_util::StreamExt;
 use hearth_model::{
-    BoxFuture, FunctionError, Invocation, Invoke, InvokeError, Outcome, Qualifier, Streamed, ThrottleReason, Version,
+    Accepted, BoxFuture, FunctionError, Invocation, Invoke, InvokeError, InvokeLater, Outcome, Qualifier, Streamed,
+    ThrottleReason, Version,
 };
 use hearth_wire::rest_json::Route;
 use parking_lot::Mutex;
@@ -32,6 +33,16 @@ impl Invoke for Script {
     }
 }
 
+impl InvokeLater for Script {
+    fn accept(&self, invocation: Invocation) -> BoxFuture<'_, Result<Accepted, InvokeError>> {
+        self.asked.lock().push(invocation);
+        let accepted = |outcome: Outcome| Accepted {
+            trace_header: outcome.trace_header,
+        };
+        Box::pin(async move { self.answer.clone().map(accepted) })
+    }
+}
+
 fn outcome() -> Outcome {
     Outcome {
         executed_version: Version::Latest,
@@ -47,7 +58,16 @@ fn script(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
         asked: Mutex::default(),
         answer,
     });
-    let [route, _] = crate::invoke_routes(Arc::clone(&script) as Arc<dyn Invoke>);
+    let [route, _, _] = crate::invoke_routes(script.clone(), script.clone());
+    (script, route)
+}
+
+fn old(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
+    let script = Arc::new(Script {
+        asked: Mutex::default(),
+        answer,
+    });
+    let [_, _, route] = crate::invoke_routes(script.clone(), script.clone());
     (script, route)
 }
 
@@ -56,7 +76,7 @@ fn streamed(answer: Result<Outcome, InvokeError>) -> (Arc<Script>, Route) {
         asked: Mutex::default(),
         answer,
     });
-    let [_, route] = crate::invoke_routes(Arc::clone(&script) as Arc<dyn Invoke>);
+    let [_, route, _] = crate::invoke_routes(script.clone(), script.clone());
     (script, route)
 }
 
@@ -198,6 +218,47 @@ async fn answers_carry_their_headers() {
 }
 
 #[tokio::test]
+async fn events_are_accepted_and_answered_with_nothing() {
+    let event = [("x-amz-invocation-type", "Event"), ("x-amzn-trace-id", "Root=1-b")];
+    for (script, route, headers) in [
+        {
+            let (script, route) = script(Ok(outcome()));
+            (script, route, &event[..])
+        },
+        {
+            let (script, route) = old(Ok(outcome()));
+            (script, route, &event[1..])
+        },
+    ] {
+        let answer = call(&route, "f:1", headers, r#"{"k":1}"#).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (202, 0));
+        assert_eq!(answer.headers["x-amzn-trace-id"], "Root=1-a");
+        assert!(!answer.headers.contains_key("x-amz-executed-version"));
+        let asked = script.asked.lock().pop().unwrap();
+        assert_eq!((&*asked.payload, &*asked.request_id), (&br#"{"k":1}"#[..], "the-request"));
+        assert_eq!(asked.qualifier, Some(Qualifier::Number(1)));
+        assert_eq!(asked.trace_header.as_deref(), Some("Root=1-b"));
+        let bad = call(&route, "f", headers, "{").await.unwrap_err();
+        assert_eq!((bad.status.as_u16(), bad.code.as_ref()), (400, "InvalidRequestContentException"));
+        assert!(script.asked.lock().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn events_have_a_limit_of_their_own() {
+    let (script, route) = script(Ok(outcome()));
+    let event = [("x-amz-invocation-type", "Event")];
+    let largest: &'static str = format!("\"{}\"", "x".repeat(1_048_574)).leak();
+    let too_large: &'static str = format!("{largest} ").leak();
+    assert_eq!(call(&route, "f", &event, largest).await.unwrap().status, 202);
+    let message = "Request must be smaller than 1048576 bytes for the InvokeFunction operation";
+    let refused = call(&route, "f", &event, too_large).await;
+    assert_error(refused, 413, "RequestEntityTooLargeException", message, "an event");
+    assert_eq!(call(&route, "f", &[], too_large).await.unwrap().status, 200);
+    assert_eq!(script.asked.lock().len(), 2);
+}
+
+#[tokio::test]
 async fn a_dry_run_runs_nothing() {
     let (script, route) = script(Ok(outcome()));
     let answer = call(&route, "f", &[("x-amz-invocation-type", "DryRun")], "{}").await.unwrap();
@@ -230,6 +291,13 @@ async fn refusals_of_the_data_plane_become_the_services_errors() {
         ),
         (InvokeError::Throttled(ThrottleReason::Account), 429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
         (
+            InvokeError::Recursive,
+            400,
+            "RecursiveInvocationException",
+            "Lambda has detected that this function is invoked in a recursive loop, and has stopped the invocation."
+                .to_owned(),
+        ),
+        (
             InvokeError::RuntimeUnavailable("install java21".to_owned()),
             502,
             "InvalidRuntimeException",
@@ -259,12 +327,6 @@ async fn requests_that_are_refused_before_they_reach_it() {
             vec![("x-amz-log-type", "Head")],
             "ValidationException",
             format!("1 validation error detected: Value 'Head' at 'logType' {failed} [None, Tail]"),
-        ),
-        (
-            "f",
-            vec![("x-amz-invocation-type", "Event")],
-            "InvalidParameterValueException",
-            "InvocationType Event is not available in Hearth yet: invoke with RequestResponse".to_owned(),
         ),
         (
             "f",

@@ -8,6 +8,7 @@ mod code_signing;
 mod code_sources;
 mod concurrency;
 mod constraints;
+mod event_invoke;
 mod faults;
 mod function_urls;
 mod images;
@@ -16,6 +17,7 @@ mod layers;
 mod lifecycle;
 mod mappings;
 mod permissions;
+mod recursion;
 mod refusals;
 mod restart;
 mod runtime_management;
@@ -123,6 +125,7 @@ impl World {
             objects: None,
             hot_reload: crate::HotReload::default(),
             keys: None,
+            destinations: None,
         };
         change(&mut options);
         let lambda = Lambda::open(options).await.unwrap();

@@ -194,7 +194,7 @@ async fn errors_have_their_keys() {
             MessageKey::Upper,
             Fault::Unsaid,
         ),
-        ("GET", "/2015-03-31/event-source-mappings", Value::Null, MessageKey::Lower, Fault::Service),
+        ("POST", "/2025-11-30/capacity-providers", Value::Null, MessageKey::Lower, Fault::Service),
         ("GET", "/2018-10-31/layers/l/versions/1", Value::Null, MessageKey::Upper, Fault::User),
         ("GET", "/2018-10-31/layers/l/versions/0", Value::Null, MessageKey::Lower, Fault::User),
     ] {
@@ -207,9 +207,8 @@ async fn errors_have_their_keys() {
 async fn operations_that_are_not_served_say_so_by_name() {
     let world = World::new().await;
     for (method, uri, operation) in [
-        ("POST", "/2015-03-31/event-source-mappings/", "CreateEventSourceMapping"),
-        ("POST", "/2014-11-13/functions/f/invoke-async", "InvokeAsync"),
-        ("GET", "/2019-09-25/functions/f/event-invoke-config/list", "ListFunctionEventInvokeConfigs"),
+        ("POST", "/2025-11-30/capacity-providers/", "CreateCapacityProvider"),
+        ("GET", "/2025-11-30/functions/f/function-scaling-config", "GetFunctionScalingConfig"),
     ] {
         let message = format!("Hearth does not serve {operation} yet");
         assert_error(world.call(method, uri, Value::Null).await, 501, "NotImplementedException", &message, uri);
@@ -220,7 +219,7 @@ async fn operations_that_are_not_served_say_so_by_name() {
 async fn every_operation_of_the_service_is_there_once() {
     let world = World::new().await;
     let mut names: Vec<_> = world.lambda.routes().iter().map(|route| route.operation).collect();
-    names.extend(["Invoke", "InvokeWithResponseStream"]);
+    names.extend(["Invoke", "InvokeAsync", "InvokeWithResponseStream"]);
     names.sort_unstable();
     let count = names.len();
     names.dedup();

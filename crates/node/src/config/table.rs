@@ -172,6 +172,9 @@ settings! {
     environments_parked: Count<0, 1_000>, "environments.parked", Some("HEARTH_ENVIRONMENTS_PARKED"), None,
         default |_: &Host| Count(8), said "8",
         "Interpreters of one kind that are kept up for the next cold starts, at the most; recent demand says how many.";
+    asynchronous_retry_ms: Count<1, 3_600_000>, "asynchronous.retry_ms", Some("HEARTH_ASYNCHRONOUS_RETRY_MS"), None,
+        default |_: &Host| Count(60_000), said "60000",
+        "Milliseconds between a function's failure with an asynchronous event and the next run; twice as many after the second failure. Lambda's are a minute and two.";
     runtimes_search: Vec<PathBuf>, "runtimes.search", Some("HEARTH_RUNTIMES_SEARCH"), None,
         default |_: &Host| Vec::new(), said "none",
         "Folders in which interpreters are looked for before the usual places.";

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("image", 3),
     ("lambda", 4),
     ("invoke", 4),
+    ("asynchronous", 4),
     ("observe", 4),
     ("iam", 4),
     ("gateway", 4),

@@ -1,9 +1,10 @@
-//! `Invoke` and `InvokeWithResponseStream`: from the request's headers and payload to an [`Invocation`], and from its outcome to
+//! `Invoke`, `InvokeWithResponseStream` and `InvokeAsync`: from the request's headers and payload to an [`Invocation`], and from its outcome to
 //! the answer.
 //!
 //! Source: fact sheet "Lambda invocation", sections 1 to 3. The run itself is behind the
 //! [`Invoke`] seam.
 
+mod later;
 mod payload;
 mod streamed;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hearth_model::{
-    FunctionError, FunctionKey, FunctionName, Invocation, Invoke, InvokeError, Outcome, Qualifier, ThrottleReason,
+    FunctionError, FunctionKey, FunctionName, Invocation, Invoke, InvokeError, InvokeLater, Outcome, Qualifier,
+    ThrottleReason,
 };
 use hearth_wire::rest_json::{Oversize, Route};
 use hearth_wire::validation::Violations;
@@ -30,24 +32,28 @@ const CLIENT_CONTEXT_MAX: usize = 3_583;
 
 const OPERATION: &str = "Invoke";
 
+/// As the service names it where a request is too large.
+const LIMITED: &str = "InvokeFunction";
+
 /// The routes that run functions through `invoke`.
-pub(crate) fn routes(invoke: Arc<dyn Invoke>) -> [Route; 2] {
-    [route(Arc::clone(&invoke)), streamed::route(invoke)]
+pub(crate) fn routes(invoke: Arc<dyn Invoke>, later: Arc<dyn InvokeLater>) -> [Route; 3] {
+    [route(Arc::clone(&invoke), Arc::clone(&later)), streamed::route(invoke), later::route(later)]
 }
 
-fn route(invoke: Arc<dyn Invoke>) -> Route {
+fn route(invoke: Arc<dyn Invoke>, later: Arc<dyn InvokeLater>) -> Route {
     Route::new(
         Method::POST,
         "/2015-03-31/functions/{FunctionName}/invocations",
         OPERATION,
-        handler(Arc::new(invoke), |invoke, request| async move { run(invoke.as_ref().as_ref(), request).await }),
+        handler(Arc::new((invoke, later)), |planes, request| async move { run(&*planes.0, &*planes.1, request).await }),
     )
-    .with_body_limit(EVENT_BYTES_MAX, Oversize::Named("InvokeFunction"))
+    .with_body_limit(EVENT_BYTES_MAX, Oversize::Named(LIMITED))
 }
 
 /// What a caller asks for.
 enum Wish {
     Run(Invocation),
+    RunLater(Invocation),
     DryRun(FunctionKey, Option<Qualifier>),
 }
 
@@ -55,16 +61,16 @@ impl Wish {
     /// `kinds`: the values of `X-Amz-Invocation-Type` that the operation knows.
     fn of(request: Request, kinds: &[&str]) -> Result<Self, ApiError> {
         let (function, qualifier) = function(&request)?;
-        let is_dry = is_dry_run(&request, kinds)?;
+        let kind = kind(&request, kinds)?;
         let wants_log_tail = wants_log_tail(&request)?;
         let client_context = client_context(&request)?;
         refuse_unavailable(&request)?;
         let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
-        let payload = payload::check(request.body).map_err(invalid_content)?;
-        if is_dry {
-            return Ok(Self::DryRun(function, qualifier));
+        if kind == Kind::Event {
+            later::check_size(&request.body, later::EVENT_BYTES_MAX, LIMITED)?;
         }
-        Ok(Self::Run(Invocation {
+        let payload = payload::check(request.body).map_err(invalid_content)?;
+        let invocation = Invocation {
             function,
             qualifier,
             request_id: request.request_id,
@@ -73,12 +79,18 @@ impl Wish {
             cognito_identity: None,
             trace_header,
             wants_log_tail,
-        }))
+        };
+        Ok(match kind {
+            Kind::Wait => Self::Run(invocation),
+            Kind::Event => Self::RunLater(invocation),
+            Kind::DryRun => Self::DryRun(invocation.function, invocation.qualifier),
+        })
     }
 }
 
-async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError> {
+async fn run(invoke: &dyn Invoke, later: &dyn InvokeLater, request: Request) -> Result<Response, ApiError> {
     match Wish::of(request, &["Event", "RequestResponse", "DryRun"])? {
+        Wish::RunLater(invocation) => later::accept(later, invocation).await,
         Wish::Run(invocation) => Ok(answer(invoke.invoke(invocation).await.map_err(refusal)?)),
         Wish::DryRun(function, qualifier) => dry_run(invoke, &function, qualifier.as_ref()),
     }
@@ -108,19 +120,22 @@ fn function(request: &Request) -> Result<(FunctionKey, Option<Qualifier>), Error
     Ok((target.key, qualifier))
 }
 
-fn is_dry_run(request: &Request, kinds: &[&str]) -> Result<bool, ApiError> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Wait,
+    Event,
+    DryRun,
+}
+
+fn kind(request: &Request, kinds: &[&str]) -> Result<Kind, ApiError> {
     match request.header("x-amz-invocation-type") {
-        None | Some("RequestResponse") => Ok(false),
-        Some("DryRun") => Ok(true),
-        Some("Event") if kinds.contains(&"Event") => Err(Error::NotAvailable {
-            member: "InvocationType Event",
-            hint: "invoke with RequestResponse".to_owned(),
-        }
-        .into()),
+        None | Some("RequestResponse") => Ok(Kind::Wait),
+        Some("DryRun") => Ok(Kind::DryRun),
+        Some("Event") if kinds.contains(&"Event") => Ok(Kind::Event),
         Some(other) => {
             let mut violations = Violations::new();
             violations.enum_set("invocationType", other, kinds);
-            violations.finish().map(|()| false)
+            violations.finish().map(|()| Kind::Wait)
         }
     }
 }
@@ -205,12 +220,18 @@ fn refusal(error: InvokeError) -> ApiError {
             ApiError::user(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
                 .with("Reason", reason)
         }
+        InvokeError::Recursive => ApiError::user(
+            StatusCode::BAD_REQUEST,
+            "RecursiveInvocationException",
+            "Lambda has detected that this function is invoked in a recursive loop, and has stopped the invocation.",
+        )
+        .upper(),
         InvokeError::RuntimeUnavailable(text) => service(StatusCode::BAD_GATEWAY, "InvalidRuntimeException", text),
         InvokeError::KeyUnusable(problem) => Error::Key(problem).into(),
         InvokeError::FileSystemUnavailable(text) => {
             ApiError::user(StatusCode::FORBIDDEN, "EFSMountFailureException", text).upper()
         }
-        InvokeError::Sandbox(detail) => ApiError::internal(detail),
+        InvokeError::Sandbox(detail) | InvokeError::NotWritten(detail) => ApiError::internal(detail),
         // The one error of the service's own that the model declares; SDKs try again after it.
         InvokeError::ShuttingDown => service(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -32,7 +32,8 @@ pub(super) fn route(invoke: Arc<dyn Invoke>) -> Route {
 
 async fn run(invoke: &dyn Invoke, request: Request) -> Result<Response, ApiError> {
     let invocation = match Wish::of(request, &["RequestResponse", "DryRun"])? {
-        Wish::Run(invocation) => invocation,
+        // `Event` is none of the kinds: it does not come here.
+        Wish::Run(invocation) | Wish::RunLater(invocation) => invocation,
         Wish::DryRun(function, qualifier) => return super::dry_run(invoke, &function, qualifier.as_ref()),
     };
     let streamed = invoke.invoke_streamed(invocation).await.map_err(refusal)?;

@@ -1,0 +1,3 @@
+//! What destinations get, in AWS's shapes.
+
+pub(crate) mod record;
