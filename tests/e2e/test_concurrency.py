@@ -90,16 +90,17 @@ def test_zero_switches_a_function_off(caller, function):
 def test_versions_share_what_is_reserved(caller, function):
     reserve(function, 1)
     function.call(Qualifier="1")
-    done = threading.Thread(target=lambda: function.call({"s": 4}, Qualifier="1"))
-    done.start()
 
-    def throttled():
+    def is_throttled(event, qualifier):
         try:
-            function.invoke(Qualifier="2", tail=False)
+            function.invoke(event, Qualifier=qualifier, tail=False)
         except ClientError as error:
             return error.response["Error"]["Code"] == "TooManyRequestsException"
 
-    eventually(throttled, "a throttled invocation", 4)
+    # The probe below may be faster, and have the one place first.
+    done = threading.Thread(target=lambda: eventually(lambda: not is_throttled({"s": 4}, "1"), "a place", 30))
+    done.start()
+    eventually(lambda: is_throttled({}, "2"), "a throttled invocation", 30)
     done.join()
     assert function.call(Qualifier="2")[1] == "2"
 

@@ -104,14 +104,20 @@ async fn trees_stay_while_they_are_used_and_no_longer() {
     // The layout is gone, the tree is not: after a restart, and after a boot.
     fs::remove_dir_all(&app).unwrap();
     fs::write(world.dir.path().join("images/boot"), "another").unwrap();
-    let world = world.restarted().await;
+    // Each control plane has to be gone when the next is up: it would follow the store and end changes too, with its own
+    // settings.
+    let former = world;
+    let world = former.restarted().await;
+    drop(former);
     assert_eq!(spec(&world).code.sha256_hex(), first);
 
     let settings = hearth_image::Settings {
         folders: vec![open.path().to_owned()],
         ..Default::default()
     };
-    let world = world.restarted_with(|options| options.images = images(settings)).await;
+    let former = world;
+    let world = former.restarted_with(|options| options.images = images(settings)).await;
+    drop(former);
     let (second, _) = layout(&app, &json!({"Cmd": ["2"]}));
     world.expect("PUT", "/2015-03-31/functions/f/code", json!({"ImageUri": uri}), 200).await;
     assert_eq!(world.settled("f").await["CodeSha256"], json!(second));
