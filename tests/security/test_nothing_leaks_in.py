@@ -63,8 +63,10 @@ while True:
     ask('POST', request + '/response', json.dumps(gather()))
 """
 
-# What a function of any runtime has. Source: fact sheet "Execution-environment contract", section 7.
+# What a function of any runtime has. Source: fact sheet "Execution-environment contract", section 7; and Hearth's own, which
+# leads the SDKs inside to the server's API.
 VARIABLES = {
+    "AWS_ENDPOINT_URL",
     "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
     "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",

@@ -89,6 +89,10 @@ exports.handler = async () => {
 """
 
 
+# Other tests' programs, which lie beside the packages and are no part of a function here.
+PROGRAMS = {"@deno", "@esbuild", "@oven", "esbuild"}
+
+
 def package(folder, source, *names):
     """A zip of installed packages (all, or those whose folders begin with the names) and a source file."""
     top = PACKAGES / folder
@@ -98,7 +102,7 @@ def package(folder, source, *names):
         inside = path.relative_to(top)
         wanted = not names or inside.parts[0].lower().startswith(names)
         # Tests of packages would take most of the room.
-        if wanted and path.is_file() and not {"tests", "__pycache__"} & set(inside.parts):
+        if wanted and path.is_file() and not ({"tests", "__pycache__"} | PROGRAMS) & set(inside.parts):
             files[str(inside)] = (path.read_bytes(), 0o100000 | (path.stat().st_mode & 0o777))
     return zip_of(files)
 
