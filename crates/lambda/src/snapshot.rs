@@ -1,7 +1,7 @@
 //! All functions, in memory: what the data plane and the reading operations see.
 //!
-//! Lookups take no lock (see `shards`). Listings go through an ordered index under a lock that writers hold for the replacing
-//! alone. Writers of one function are serialised by `functions`.
+//! Lookups take no lock (see `shards`). Listings go through an ordered index under a lock that
+//! writers hold for the replacing alone. Writers of one function are serialised by `functions`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
