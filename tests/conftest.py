@@ -1,2 +1,8 @@
 from harness.fixtures import *  # noqa: F401,F403 (fixtures and hooks are found by name)
-from harness.fixtures import pytest_runtest_makereport, pytest_runtest_setup, pytest_terminal_summary  # noqa: F401
+from harness.fixtures import (  # noqa: F401
+    pytest_configure,
+    pytest_runtest_logreport,
+    pytest_runtest_makereport,
+    pytest_runtest_setup,
+    pytest_terminal_summary,
+)

@@ -2,7 +2,7 @@
 
 from suite.cases import case
 from suite.language import ERRORS
-from suite.subject import check_error
+from suite.subject import LATE_S, check_error
 
 
 @case("{kind}", kinds=ERRORS)
@@ -71,7 +71,7 @@ def test_timeout(subject):
     before, late, after, kept = subject.ahead("late")
     assert late.failed() == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {late.request_id} Error: Task timed out after {subject.language.timeout_s}.00 seconds",
+        "errorMessage": f"RequestId: {late.request_id} Error: Task timed out after {LATE_S}.00 seconds",
     }
     assert before["count"] == 1 and after["count"] == 1 and before["instance"] != after["instance"]
     assert kept == "kept"

@@ -118,7 +118,7 @@ def package():
 
 @pytest.fixture(scope="module")
 def function(module_lab, package):
-    return module_lab.deploy(package, RUNTIME, HANDLER, MemorySize=256, Timeout=10)
+    return module_lab.deploy(package, RUNTIME, HANDLER, MemorySize=256)
 
 
 def test_state_and_context(function):
@@ -126,7 +126,7 @@ def test_state_and_context(function):
     assert second["count"] == first["count"] + 1 and first["text"] == "ä😀"
     name, memory, arn, request_id, remaining = first["context"]
     assert (name, memory, arn) == (function.name, 256, function.arn)
-    assert 5_000 < remaining <= 10_000 and re.fullmatch(r"[0-9a-f-]{36}", request_id)
+    assert 30_000 < remaining <= 60_000 and re.fullmatch(r"[0-9a-f-]{36}", request_id)
     variables = first["variables"]
     assert (variables["AWS_EXECUTION_ENV"], variables["LAMBDA_RUNTIME_NAME"]) == ("AWS_Lambda_dotnet8", "dotnet8")
     hidden = ("_HEARTH", "_LAMBDA_TELEMETRY", "DOTNET_GCHeapHardLimit")
@@ -183,7 +183,7 @@ def test_memory_runs_out_for_the_function_alone(module_lab, package):
 
 
 def test_a_timeout_and_the_next_event(module_lab, package):
-    function = module_lab.deploy(package, RUNTIME, HANDLER, Timeout=3)
+    function = module_lab.deploy(package, RUNTIME, HANDLER, Timeout=8)
     function.call({"do": "see"})
     assert function.invoke({"do": "sleep"}).failed()["errorType"] == "Sandbox.Timedout"
     assert function.call({"do": "see"})["count"] == 1

@@ -114,7 +114,7 @@ def handler(event, context):
     for _ in range(event):
         held.append(bytearray(b'x') * 1_000_000)
     return len(held)
-""", MemorySize=128, Timeout=20)
+""", MemorySize=128)
     assert function.call(5) == 5
     check_crash(function, 1000, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
     assert function.call(5) == 5, "the next one is served"
@@ -192,7 +192,7 @@ import subprocess
 def handler(event, context):
     subprocess.Popen(['sleep', '60'])
     return 'answered'
-""", Timeout=5)
+""", Timeout=20)
     assert function.call() == "answered"
     assert function.call() == "answered"
 

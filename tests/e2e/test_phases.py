@@ -45,7 +45,7 @@ def lines(function, word, count=1):
         found = [m for m in function.messages() if m.startswith(word)]
         return found if len(found) >= count else None
 
-    return eventually(probe, f"{count} lines of {word}", 20)
+    return eventually(probe, f"{count} lines of {word}")
 
 
 def slow_init(seconds, times=1):
@@ -101,7 +101,7 @@ def test_an_error_of_the_handler_changes_nothing(lab):
 
 @pytest.mark.parametrize("event, error", [({"exit": 1}, "Runtime.ExitError"), ({"sleep": 60}, "Sandbox.Timedout")])
 def test_after_a_crash_or_timeout_tmp_is_kept_and_all_else_is_new(lab, event, error):
-    function = lab.deploy(STATE, Timeout=2)
+    function = lab.deploy(STATE, Timeout=5)
     assert function.call()["count"] == 1
     assert function.invoke(event).failed()["errorType"] == error
     after = function.call()

@@ -19,7 +19,6 @@ OURS = Language(
     runtime=RUNTIME,
     package=files,
     handler="Contract::Contract.Function::Handle",
-    timeout_s=5,
     memory_limit=int,
     keys=("errorType", "errorMessage", "stackTrace"),
     errors={

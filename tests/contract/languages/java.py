@@ -79,7 +79,6 @@ OURS = Language(
     package=files,
     handler="contract.Function::handle",
     settings={"MemorySize": 256},
-    timeout_s=6,
     memory_limit=int,
     keys=TRACED,
     errors={

@@ -20,7 +20,6 @@ OURS = Language(
     runtime=RUNTIME,
     package=files,
     handler="app.handler",
-    timeout_s=3,
     integers=float,
     keys=("errorType", "errorMessage", "trace"),
     trace_key="trace",

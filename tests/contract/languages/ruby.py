@@ -18,7 +18,6 @@ OURS = Language(
     runtime=RUNTIME,
     package=files,
     handler="app.handler",
-    timeout_s=3,
     integers=int,
     keys=("errorMessage", "errorType", "stackTrace"),
     errors={

@@ -72,8 +72,6 @@ class Language:
     handler: str
     settings: Mapping = field(default_factory=dict)
     """Further settings of CreateFunction, above all MemorySize."""
-    timeout_s: int = 2
-    """The timeout of the functions that are to run into theirs; no less than a cold start takes."""
 
     memory_limit: Callable = str
     """What the context makes of the memory limit: `str` or `int`."""

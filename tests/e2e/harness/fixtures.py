@@ -26,8 +26,11 @@ def responses_obey_the_model():
     assert not found, "responses that differ from the service model:\n" + "\n".join(found[:20])
 
 
-# Debian 12 has an older Ruby than any runtime is named after, and `make dotnet` installs another .NET.
-STAND_INS = {
+SHARED = {
+    # Functions of little memory would spend the suite's time waiting for their small share of idle processors, and run into
+    # their timeouts on a slow machine. That the quota holds is shown by crates/sandbox/tests/quota.rs.
+    "HEARTH_ENVIRONMENTS_CPU": "weight",
+    # Debian 12 has an older Ruby than any runtime is named after, and `make dotnet` installs another .NET.
     "HEARTH_RUNTIMES_ALIASES": "ruby3.2=ruby3.1,dotnet8=dotnet9",
     "HEARTH_RUNTIMES_SEARCH": str(dotnet.INSTALLED),
 }
@@ -36,7 +39,7 @@ STAND_INS = {
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The server that most tests share."""
-    server = Server(tmp_path_factory.mktemp("shared"), env=STAND_INS).start()
+    server = Server(tmp_path_factory.mktemp("shared"), env=SHARED).start()
     yield server
     server.stop_cleanly()
 
@@ -121,6 +124,24 @@ def pytest_runtest_makereport(item, call):
         for server in _servers_of(item):
             report.sections.append((f"log of {server.endpoint}", server.log_tail()))
     return report
+
+
+_terminal = None
+
+
+def pytest_configure(config):
+    global _terminal
+    _terminal = config.pluginmanager.get_plugin("terminalreporter")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """Says at once what failed and why: the summary does not come when a run is cut off."""
+    if not report.failed or _terminal is None:
+        return
+    crash = getattr(report.longrepr, "reprcrash", None)
+    why = f"{crash.path}:{crash.lineno}: {crash.message}" if crash else str(report.longrepr)
+    _terminal.write_line(f"\n{report.nodeid} ({report.when}, {report.duration:.1f} s): {why[:1000]}")
 
 
 def pytest_terminal_summary(terminalreporter):

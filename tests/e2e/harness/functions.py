@@ -16,6 +16,8 @@ from .waiting import eventually
 
 PYTHON = f"python3.{sys.version_info.minor}"
 PROVIDED = "provided.al2023"
+# What a function may take whose timeout no test is about: a busy machine is no failure.
+TIMEOUT_S = 60
 
 
 def node_runtime():
@@ -91,7 +93,7 @@ class Function:
             ready = found["State"] == "Active" and found.get("LastUpdateStatus") == "Successful"
             return found if ready else None
 
-        return eventually(probe, "an active function", 30)
+        return eventually(probe, "an active function", 90)
 
     def configure(self, **changes):
         self.caller.awslambda.update_function_configuration(FunctionName=self.name, **changes)
@@ -134,7 +136,7 @@ class Function:
                 return []
             raise
 
-    def messages_until(self, text, timeout_s=10):
+    def messages_until(self, text, timeout_s=30):
         """Its messages, as soon as one contains `text`: logs arrive a moment after the answer."""
 
         def probe():
@@ -162,7 +164,7 @@ class Lab:
     def create(self, name=None, wait=True, **members):
         """With members as they are, the code's source among them."""
         name = name or unique()
-        members = {"Timeout": 10, "MemorySize": 256, "Role": self.caller.role, **members}
+        members = {"Timeout": TIMEOUT_S, "MemorySize": 256, "Role": self.caller.role, **members}
         created = self.caller.awslambda.create_function(FunctionName=name, **members)
         function = Function(self.caller, name, created)
         self._deployed.append(function)

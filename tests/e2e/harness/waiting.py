@@ -5,7 +5,7 @@ import time
 POLL_S = 0.03
 
 
-def eventually(probe, expected="a true value", timeout_s=10.0):
+def eventually(probe, expected="a true value", timeout_s=30.0):
     """Calls `probe` until it gives something true, and gives that.
 
     An AssertionError from the probe counts as "not yet"; the last one explains the failure.
