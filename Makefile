@@ -36,9 +36,10 @@ lint: toolchain ## Check format and lints
 unit: toolchain dotnet ## Run the Rust tests
 	$(CARGO) test --workspace --locked --no-fail-fast
 
+# Builds the targets of the Rust tests: the server by itself would have its dependencies with other features, compiled again.
 .PHONY: e2e
 e2e: toolchain venv packages go dotnet ## Run the real AWS clients against the real server
-	$(CARGO) build --locked -p hearth
+	$(CARGO) build --workspace --all-targets --locked
 	HEARTH_BIN="$(TARGET)/debug/hearth" PATH="$(VENV)/bin:$(CACHE)/go/go/bin:$$PATH" "$(VENV)/bin/pytest" -q -c tests/pytest.ini tests
 
 .PHONY: bench
