@@ -79,6 +79,7 @@ static FILES: &[(&str, &str)] = packed![
     "nodejs/lib/globals.cjs",
     "nodejs/lib/http.cjs",
     "nodejs/lib/invocations.cjs",
+    "nodejs/lib/invoke-store.cjs",
     "nodejs/lib/loader.cjs",
     "nodejs/lib/logs.cjs",
     "nodejs/lib/main.cjs",

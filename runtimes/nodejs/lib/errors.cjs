@@ -65,7 +65,7 @@ function describe(error) {
       return {
         errorType: withoutDelete(error.name),
         errorMessage: withoutDelete(error.message),
-        trace: withoutDelete(error.stack || '').split('\n'),
+        trace: traceOf(error.stack),
       };
     }
     // Before Node.js 24, null and undefined had no text.
@@ -77,8 +77,15 @@ function describe(error) {
       errorMessage:
         'callback called with Error argument, but there was a problem while retrieving one or more of its message, ' +
         'name, and stack',
+      ...(NODE_MAJOR >= 24 && { trace: [] }),
     };
   }
+}
+
+// Since Node.js 24 an error may be without a stack; one that is no text was never foreseen.
+function traceOf(stack) {
+  if (NODE_MAJOR >= 24 && (stack === undefined || stack === null)) return [];
+  return stack.replace(/\x7f/g, '%7F').split('\n');
 }
 
 // Before Node.js 24, errors of another realm (a `vm` context) and look-alikes of libraries counted too.

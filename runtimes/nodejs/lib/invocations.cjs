@@ -8,6 +8,7 @@
 
 const logs = require('./logs.cjs');
 const errors = require('./errors.cjs');
+const globals = require('./globals.cjs');
 const { makeContext } = require('./context.cjs');
 const streaming = require('./streaming.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
@@ -47,6 +48,7 @@ class Invocations {
   invoke(call) {
     this.link.keepAlive(false);
     logs.begin(call.requestId, call.tenantId);
+    globals.begin(call);
     if (call.traceId !== this.traceId) this.setTraceId(call.traceId);
     const current = new Running(this, call.requestId);
     this.current = current;

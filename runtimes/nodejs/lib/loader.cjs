@@ -9,6 +9,7 @@
 const fs = require('fs');
 const path = require('path');
 const { createRequire } = require('module');
+const { types } = require('util');
 const errors = require('./errors.cjs');
 const { isStreaming } = require('./streaming.cjs');
 const { NODE_MAJOR } = require('./versions.cjs');
@@ -25,13 +26,22 @@ const CALLBACKS_ARE_GONE =
 async function loadHandler(taskRoot, name) {
   const { folder, file, exported } = parseName(name);
   const loaded = await loadModule(taskRoot, folder, file);
-  const handler = exported.split('.').reduce((value, key) => value && value[key], loaded);
+  const handler = find(loaded, exported) || ofDefault(loaded, exported);
   if (!handler) throw new errors.HandlerNotFound(`${name} is undefined or not exported`);
   if (typeof handler !== 'function') throw new errors.HandlerNotFound(`${name} is not a function`);
   if (!isStreaming(handler) && NODE_MAJOR >= 24 && handler.length >= 3) {
     throw new errors.CallbackHandlerDeprecated(CALLBACKS_ARE_GONE);
   }
   return handler;
+}
+
+function find(exports, name) {
+  return name.split('.').reduce((value, key) => value && value[key], exports);
+}
+
+// Since Node.js 24 the handler may also be a member of what an ES module exports by default.
+function ofDefault(module, name) {
+  return NODE_MAJOR >= 24 && types.isModuleNamespaceObject(module) ? find(module.default, name) : undefined;
 }
 
 function parseName(name) {
@@ -59,10 +69,20 @@ async function loadModule(taskRoot, folder, file) {
 async function loadFile(stem) {
   const exists = (extension) => fs.existsSync(stem + extension);
   if (exists('')) return requireFrom(stem);
-  if (exists('.js')) return isModule(path.dirname(stem)) ? import(stem + '.js') : requireFrom(stem + '.js');
+  if (exists('.js')) return isModule(path.dirname(stem)) ? import(stem + '.js') : requireOrImport(stem + '.js');
   if (exists('.mjs')) return import(stem + '.mjs');
   if (exists('.cjs')) return requireFrom(stem + '.cjs');
   return undefined;
+}
+
+// Node.js 24 requires ES modules as well, but for those that await something while they load.
+function requireOrImport(file) {
+  try {
+    return requireFrom(file);
+  } catch (error) {
+    if (error?.code === 'ERR_REQUIRE_ASYNC_MODULE') return import(file);
+    throw error;
+  }
 }
 
 function requirePackage(taskRoot, folder, file) {

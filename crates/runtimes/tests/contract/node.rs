@@ -1,5 +1,7 @@
 //! What Node.js functions may rely on.
 
+mod streams;
+
 use hearth_runtimes::Language;
 use hearth_runtimes::telemetry::Level;
 
@@ -368,6 +370,16 @@ fn handlers_that_cannot_be_found_fail_the_init() {
     }
 }
 
+#[test]
+fn a_default_export_may_hold_the_handler_since_node_24() {
+    let case = || module("app.mjs", "export default { handler: async () => 'held' };", "app.handler");
+    case().on(|major| major >= 24).returns(0, "\"held\"").check();
+    case()
+        .on(|major| major < 24)
+        .init_fails("Runtime.HandlerNotFound", "app.handler is undefined or not exported", "")
+        .check();
+}
+
 /// Init failed with this type and a message that starts so.
 fn init_fails_with(case: Case, error_type: &'static str, start: &'static str) {
     case.expect(move |_, seen| match &seen.init {
@@ -414,6 +426,14 @@ fn es_modules_in_js_files_need_a_package_json_before_node_24() {
 }
 
 #[test]
+fn node_24_finds_out_by_itself_what_a_js_file_is() {
+    for await_or_not in ["", "await null;"] {
+        let code = format!("{await_or_not} {ESM}");
+        module("app.js", &code, "app.handler").on(|major| major >= 24).returns(0, "\"app.js\"").check();
+    }
+}
+
+#[test]
 fn a_rejection_during_init_fails_it() {
     let code = "Promise.reject(new Error('lost')); exports.handler = async () => 1;";
     node(code)
@@ -457,6 +477,26 @@ fn look_alikes_of_errors_count_before_node_24() {
     let code = "exports.handler = async () => { throw { name: 'N', message: 'm', stack: 's' }; };";
     node(code).on(|major| major < 24).call("{}").fails(0, "N", "m", "s").check();
     node(code).on(|major| major >= 24).call("{}").fails(0, "object", "[object Object]", "").check();
+}
+
+#[test]
+fn errors_without_a_stack_are_reported() {
+    let fails = |applies: fn(u64) -> bool, expected: &'static str| {
+        node("exports.handler = async () => { throw Object.assign(new Error('bare'), { stack: undefined }); };")
+            .on(applies)
+            .call("{}")
+            .expect(move |_, seen| match &seen.answers[0] {
+                Answer::Failure { document, .. } => assert_eq!(String::from_utf8_lossy(document), expected),
+                other => panic!("{other:?}"),
+            })
+            .check();
+    };
+    fails(
+        |major| major < 24,
+        "{\"errorType\":\"handled\",\"errorMessage\":\"callback called with Error argument, but there was a problem \
+         while retrieving one or more of its message, name, and stack\"}",
+    );
+    fails(|major| major >= 24, "{\"errorType\":\"Error\",\"errorMessage\":\"bare\",\"trace\":[]}");
 }
 
 #[test]
@@ -688,209 +728,44 @@ fn a_parked_process_looks_like_any_other() {
         .check();
 }
 
+// ---- The global object ----------------------------------------------------------------------------------------------
+
 #[test]
 fn the_global_object_can_be_switched_off() {
-    returning("typeof awslambda").returns(0, "\"object\"").check();
-    returning("typeof awslambda")
-        .variable("AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA", "1")
-        .returns(0, "\"undefined\"")
-        .check();
-}
-
-// ---- Streams --------------------------------------------------------------------------------------------------------
-
-/// A streaming handler with this body.
-fn streaming(body: &str) -> Case {
-    node(&format!(
-        "const {{ pipeline }} = require('stream/promises'); const {{ Readable }} = require('stream');\n\
-         exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {{ {body} }});"
-    ))
-}
-
-const BYTES: &str = "application/octet-stream";
-
-#[test]
-fn a_response_can_be_streamed() {
-    streaming(
-        "stream.write('a'); stream.write(Buffer.from('é')); stream.write({ b: 1 }); stream.write(''); stream.end('c');",
-    )
-    .call("0")
-    .call("0")
-    .streams(0, BYTES, "aé{\"b\":1}c")
-    .streams(1, BYTES, "aé{\"b\":1}c")
-    .check();
-    streaming("stream.end();").call("0").streams(0, BYTES, "").check();
-    streaming("stream.write(new Uint8Array([104, 105])); await new Promise((r) => stream.end(r));")
-        .call("0")
-        .streams(0, BYTES, "hi")
-        .check();
-    streaming("stream.end(JSON.stringify([event, context.awsRequestId, typeof context.getRemainingTimeInMillis()]));")
-        .call("[1]")
-        .streams(0, BYTES, &format!("[[1],\"{}\",\"number\"]", request_id(0)))
-        .check();
-}
-
-#[test]
-fn a_stream_has_a_content_type() {
-    streaming("stream.setContentType('text/html'); stream.end('<p>');")
-        .call("0")
-        .streams(0, "text/html", "<p>")
-        .check();
-    streaming(
-        "stream.write('a'); try { stream.setContentType('text/html'); } catch (e) { stream.end(`${e.name}: ${e.message}`); }",
-    )
-    .call("0")
-    .streams(0, BYTES, "aRuntime.InvalidStreamingOperation: Cannot set content-type, too late.")
-    .check();
-}
-
-#[test]
-fn a_stream_can_begin_with_metadata() {
-    let http = "application/vnd.awslambda.http-integration-response";
-    let prelude = "{\"statusCode\":201,\"headers\":{\"a\":\"b\"}}\0\0\0\0\0\0\0\0";
-    for (write, body) in [("s.write('x'); s.end('y');", "xy"), ("s.end('x');", "x"), ("s.end();", "")] {
-        streaming(&format!(
-            "const s = awslambda.HttpResponseStream.from(stream, {{ statusCode: 201, headers: {{ a: 'b' }} }}); {write}"
-        ))
-        .call("0")
-        .streams(0, http, &format!("{prelude}{body}"))
-        .check();
-    }
-}
-
-#[test]
-fn streams_work_with_pipelines_and_wait_for_their_reader() {
-    // More than any buffer between the two takes.
-    let text = "0123456789".repeat(300_000);
-    streaming("await pipeline(Readable.from(Array(3000).fill('0123456789'.repeat(100))), stream);")
-        .call("0")
-        .streams(0, BYTES, &text)
-        .check();
-    // Each piece is more than the kernel takes at once, however quick the reader is.
-    streaming(
-        "let full = 0; const piece = Buffer.alloc(1000000, '0123456789');\n\
-         for (let i = 0; i < 3; i++) { if (!stream.write(piece)) { full++; await new Promise((r) => stream.once('drain', r)); } }\n\
-         if (full === 0) throw new Error('never full'); stream.end();",
-    )
-    .call("0")
-    .call("0")
-    .streams(1, BYTES, &text)
-    .check();
-    streaming("stream.end(Buffer.alloc(3000000, '0123456789'));").call("0").streams(0, BYTES, &text).check();
-    node(
-        "exports.handler = awslambda.streamifyResponse(async (event, stream) => { const marks = [stream.writableHighWaterMark]; \
-         stream.end(JSON.stringify(marks)); }, { highWaterMark: 77 });",
-    )
-    .call("0")
-    .streams(0, BYTES, "[77]")
-    .check();
-}
-
-#[test]
-fn a_stream_that_fails_before_its_beginning_is_an_error() {
-    streaming("throw new TypeError('early');").call("0").call("0").fails(1, "TypeError", "early", "app.js").check();
-    streaming("stream.setContentType('text/html'); throw 'early';").call("0").fails(0, "string", "early", "").check();
-    node("exports.handler = awslambda.streamifyResponse((event, stream) => { return 5; });")
-        .call("0")
-        .fails(0, "Error", "Streaming does not support non-async handlers.", "")
-        .check();
-}
-
-#[test]
-fn a_stream_that_fails_later_breaks_off() {
-    for how in [
-        "stream.write('so far'); throw new RangeError('late');",
-        "stream.write('so far'); await new Promise((r) => setTimeout(r, 20)); throw new RangeError('late');",
-        "async function* source() { yield 'so far'; await new Promise((r) => setTimeout(r, 20)); throw new RangeError('late'); }\n\
-         await pipeline(Readable.from(source()), stream);",
-    ] {
-        streaming(how)
-            .call("0")
-            .call("0")
-            .breaks_off(0, "so far", "RangeError", "late")
-            .breaks_off(1, "so far", "RangeError", "late")
+    for (setting, expected) in
+        [("", "object"), ("0", "object"), ("TRUE", "object"), ("1", "undefined"), ("true", "undefined")]
+    {
+        returning("typeof awslambda")
+            .variable("AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA", setting)
+            .returns(0, &format!("\"{expected}\""))
             .check();
     }
-    streaming("stream.write('so far'); stream.destroy();")
-        .call("0")
-        .call("0")
-        .breaks_off(1, "so far", "Error", "Response stream is not finished.")
-        .check();
 }
 
-#[test]
-fn an_uncaught_error_in_a_stream_ends_the_process() {
-    streaming(
-        "stream.write('so far'); setTimeout(() => { throw new Error('uncaught'); }, 20); await new Promise(() => {});",
-    )
-    .call("0")
-    .breaks_off(0, "so far", "Error", "uncaught")
-    .exits(129)
-    .check();
-}
+/// The code of a function that answers what the store knows, and of one that keeps values there.
+const ASKS_THE_STORE: &str = "const store = awslambda.InvokeStore;\
+    const before = [store.hasContext(), store.getRequestId()];\
+    exports.handler = async () => { await null; \
+      const kept = store.get('mine') ?? null; store.set('mine', 5);\
+      let refused = ''; try { store.set(Symbol.for('_AWS_LAMBDA_REQUEST_ID'), 'x'); } catch (error) { refused = error.message; }\
+      return [before, store.getRequestId(), store.getXRayTraceId(), store.getTenantId(), kept, store.get('mine'), refused]; };";
 
 #[test]
-fn a_failure_after_the_end_of_a_stream_is_only_logged() {
-    streaming("stream.end('whole'); await new Promise((r) => setTimeout(r, 20)); throw new Error('after');")
-        .call("0")
-        .call("0")
-        .streams(1, BYTES, "whole")
-        .expect(|_, seen| {
-            let errors = seen.logs.iter().filter(|(level, text)| *level == ERROR && text.contains("after")).count();
-            assert_eq!(errors, if seen.mode == Mode::Http { 0 } else { 2 });
+fn libraries_learn_of_the_invocation_since_node_24() {
+    let refused = "Cannot modify protected Lambda context field: Symbol(_AWS_LAMBDA_REQUEST_ID)";
+    let expected =
+        |number: usize, rest: &str| format!("[[false,\"-\"],\"{}\",{rest},null,5,\"{refused}\"]", request_id(number));
+    node(ASKS_THE_STORE)
+        .on(|major| major >= 24)
+        .call_with(Call {
+            event: b"{}".into(),
+            trace_id: "Root=1",
+            tenant_id: "blue",
+            ..Call::default()
         })
+        .call("{}")
+        .returns(0, &expected(0, "\"Root=1\",\"blue\""))
+        .returns(1, &expected(1, "null,null"))
         .check();
-}
-
-#[test]
-fn writes_that_come_too_late_hurt_nobody() {
-    let code = "let last = null; exports.handler = awslambda.streamifyResponse(async (event, stream) => {\n\
-        let late = 'none'; if (last) late = await new Promise((r) => last.write('late', (e) => r(e.code)));\n\
-        last = stream; stream.end(late); });";
-    node(code)
-        .call("0")
-        .call("0")
-        .call("0")
-        .streams(0, BYTES, "none")
-        .streams(1, BYTES, "ERR_STREAM_WRITE_AFTER_END")
-        .streams(2, BYTES, "ERR_STREAM_WRITE_AFTER_END")
-        .check();
-}
-
-#[test]
-fn a_streaming_handler_s_value_is_ignored_with_a_warning() {
-    streaming("stream.end('x'); return 5;")
-        .call("0")
-        .streams(0, BYTES, "x")
-        .logs(&[(WARN, "{time}\t{id0}\tWARN\tStreaming handlers ignore return values.\n")])
-        .check();
-}
-
-#[test]
-fn only_responses_can_be_streamed() {
-    node("exports.handler = async () => 1; exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'request';")
-        .init_fails("Runtime.MalformedStreamingHandler", "Only response streaming is supported.", "")
-        .check();
-}
-
-/// Functions that are called back with a stream may have three parameters in every version.
-#[test]
-fn streaming_handlers_are_no_callback_handlers() {
-    node("exports.handler = awslambda.streamifyResponse(async (event, stream, context) => stream.end('x') && undefined);")
-        .call("0")
-        .streams(0, BYTES, "x")
-        .check();
-}
-
-#[test]
-fn a_stream_that_nobody_ends_ends_the_process() {
-    streaming("stream.write('so far');")
-        .call("0")
-        .expect(|_, seen| {
-            // Over HTTP the open request keeps the process up until its time is over; the harness would wait as long.
-            assert!(matches!(&seen.answers[0], Answer::Streamed { failure: Some((name, _)), .. } if name == "Runtime.NodeJsExit"));
-        })
-        .exits(13)
-        .over_the_channel()
-        .check();
+    returning("'InvokeStore' in awslambda").on(|major| major < 24).returns(0, "false").check();
 }
