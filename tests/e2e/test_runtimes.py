@@ -1,6 +1,9 @@
 """Every runtime that the host has runs functions; those it lacks say what would install them."""
 
 import json
+import os
+import shutil
+import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -31,6 +34,30 @@ def test_each_runtime_that_was_found(server, lab):
         assert function.call({"text": "ä"}) == [runtime, {"text": "ä"}]
         error = function.configure(Handler="app.missing") and function.invoke().failed()
         assert error["errorType"] == without_handler, (runtime, error)
+
+
+# Where version managers keep Python and Node.js below a home folder.
+MANAGED = {
+    "python3": [".pyenv/versions/3.x/bin", ".asdf/installs/python/3.x/bin", ".local/share/mise/installs/python/3.x/bin"],
+    "node": [".nvm/versions/node/v1/bin", ".asdf/installs/nodejs/1/bin", ".local/share/fnm/node-versions/v1/installation/bin"],
+}
+
+
+def test_what_version_managers_installed_is_found(server, tmp_path):
+    home, configured = tmp_path / "home", tmp_path / "configured"
+    folders = {name: [*(home / place for place in places), configured / f"{name}-x" / "bin"] for name, places in MANAGED.items()}
+    real = {"python3": os.path.realpath(sys.executable), "node": os.path.realpath(shutil.which("node"))}
+    for name, places in folders.items():
+        for place in places:
+            place.mkdir(parents=True)
+            shutil.copy(real[name], place / name)
+    settings = {"HOME": str(home), "PATH": "", "HEARTH_RUNTIMES_SEARCH": str(configured), "HEARTH_DATA": str(tmp_path / "data")}
+    table = server.run_to_end("runtimes", env=settings).stdout
+    assert all(str(place / name) in table for name, places in folders.items() for place in places), table
+    # What is configured goes before the rest of the same version, which is told of below.
+    rows = [line.split() for line in table.splitlines()]
+    assert [PYTHON, "ready", str(configured / "python3-x/bin/python3")] in [[row[0], row[1], row[-1]] for row in rows if len(row) > 3]
+    assert f"another serves {PYTHON}" in table
 
 
 def tell(lab, runtime):

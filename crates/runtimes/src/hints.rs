@@ -43,13 +43,17 @@ fn command(definition: &Definition, codename: Option<&str>) -> Option<String> {
         Language::Ruby if packaged.is_some_and(|(_, _, _, ruby, _)| *ruby == version) => {
             Some("apt-get install ruby".into())
         }
-        Language::Ruby => Some(format!("rbenv install {version}")),
+        // rbenv and SDKMAN want a version to its last number, which their own lists have.
+        Language::Ruby => {
+            let branch = version.replace('.', "[.]");
+            Some(format!("rbenv install $(rbenv install --list | grep -m1 '^ *{branch}[.]')"))
+        }
         // The bootstrap needs Java 11.
         Language::Java if version == "8" => None,
         Language::Java if packaged.is_some_and(|(.., java)| java.contains(&version)) => {
             Some(format!("apt-get install openjdk-{version}-jdk-headless"))
         }
-        Language::Java => Some(format!("sdk install java {version}-tem")),
+        Language::Java => Some(format!("sdk install java $(sdk list java | grep -om1 ' {version}[.][0-9.]*-tem')")),
         Language::Dotnet => Some(crate::dotnet::install(version, codename)),
         Language::Provided => None,
     }
@@ -76,9 +80,9 @@ mod tests {
         check("python3.12", "VERSION_CODENAME=\"noble\"\n", Some("apt-get install python3.12"));
         check("python3.12", "ID=fedora\n", Some("pyenv install 3.12"));
         check("ruby3.2", "VERSION_CODENAME=noble\n", Some("apt-get install ruby"));
-        check("ruby3.3", debian, Some("rbenv install 3.3"));
+        check("ruby3.3", debian, Some("rbenv install $(rbenv install --list | grep -m1 '^ *3[.]3[.]')"));
         check("java17", debian, Some("apt-get install openjdk-17-jdk-headless"));
-        check("java21", debian, Some("sdk install java 21-tem"));
+        check("java21", debian, Some("sdk install java $(sdk list java | grep -om1 ' 21[.][0-9.]*-tem')"));
         check("java8.al2", debian, None);
     }
 }

@@ -32,5 +32,5 @@ pub use launch::{
     CHANNEL_FD_VARIABLE, LaunchOptions, PROVIDED_BOOTSTRAPS, ResolvedRuntime, TELEMETRY_FD_VARIABLE, provided_bootstrap,
 };
 pub use park::{BOOT_VARIABLES, BootVariables, PARKED_VARIABLE, ParkKey, ParkedLaunch};
-pub use registry::{Listing, RuntimeUnavailable, Runtimes, State};
+pub use registry::{Idle, Listing, RuntimeUnavailable, Runtimes, State};
 pub use table::{Definition, Language, definition, definitions};

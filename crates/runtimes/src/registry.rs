@@ -15,6 +15,17 @@ pub struct Runtimes {
     ready: BTreeMap<&'static str, ResolvedRuntime>,
     /// Aliases that cannot work, and why.
     bad_aliases: BTreeMap<String, RuntimeUnavailable>,
+    /// Interpreters that serve no runtime.
+    idle: Vec<Idle>,
+}
+
+/// An interpreter that serves no runtime, and why that is so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idle {
+    pub language: Language,
+    pub version: String,
+    pub executable: PathBuf,
+    pub reason: String,
 }
 
 /// Why a function of this runtime cannot run here, and what to do about it.
@@ -67,7 +78,7 @@ pub struct Listing {
     pub version: Option<String>,
     /// The runtime whose interpreter serves this one.
     pub alias: Option<&'static str>,
-    /// The command that would install what is missing, or the reason why an alias does not work.
+    /// The command that would install what is missing, or the reason why an alias or the runtime does not work.
     pub hint: Option<String>,
 }
 
@@ -86,7 +97,7 @@ impl Runtimes {
         };
         let mut runtimes = Self {
             ready: own(definitions()),
-            bad_aliases: BTreeMap::new(),
+            ..Self::default()
         };
         let mut direct = runtimes.ready.clone();
         direct.extend(own(stand_ins()));
@@ -97,6 +108,7 @@ impl Runtimes {
                 Err(error) => drop(runtimes.bad_aliases.insert(id.clone(), error)),
             }
         }
+        runtimes.idle = interpreters.iter().filter_map(|found| runtimes.idle(found)).collect();
         runtimes
     }
 
@@ -120,6 +132,32 @@ impl Runtimes {
         definitions().iter().map(|one| self.listing(one)).collect()
     }
 
+    /// The interpreters that were found and serve nothing, in the order of the search.
+    #[must_use]
+    pub fn idle_interpreters(&self) -> &[Idle] {
+        &self.idle
+    }
+
+    fn idle(&self, found: &Interpreter) -> Option<Idle> {
+        if self.ready.values().any(|resolved| resolved.interpreter.as_ref() == Some(found)) {
+            return None;
+        }
+        let of = |table: &'static [Definition]| {
+            table.iter().find(|one| one.language == found.language && one.accepts(&found.version))
+        };
+        let reason = match (of(definitions()), of(stand_ins())) {
+            (Some(one), _) => format!("another serves {}", one.id),
+            (None, Some(one)) => format!("no runtime of this version; runtimes.aliases may name it {}", one.id),
+            (None, None) => "no runtime of this version".to_owned(),
+        };
+        Some(Idle {
+            language: found.language,
+            version: found.version.clone(),
+            executable: found.executable.clone(),
+            reason,
+        })
+    }
+
     /// Aliases in the configuration that cannot work, for the start-up log.
     pub fn configuration_errors(&self) -> impl Iterator<Item = &RuntimeUnavailable> {
         self.bad_aliases.values()
@@ -136,7 +174,11 @@ impl Runtimes {
             None if one.language.is_supported() && hints::install(one).is_some() => State::Missing,
             None => State::Unsupported,
         };
-        let hint = if state == State::Missing { hints::install(one) } else { None };
+        let hint = match state {
+            State::Missing => hints::install(one),
+            State::Unsupported => Some(format!("Hearth has no bootstrap for {} {}", one.language, one.version)),
+            State::Ready | State::Aliased => None,
+        };
         Listing {
             id: one.id,
             state,
@@ -276,8 +318,27 @@ mod tests {
         let runtimes = Runtimes::from_interpreters(&[ruby], &alias);
         check(&runtimes, "ruby3.2", Ok("/usr/bin/ruby3.1"));
         check(&runtimes, "ruby3.1", Err("not known"));
+        assert!(runtimes.idle_interpreters().is_empty(), "it serves a runtime");
         assert!(runtimes.list().iter().all(|one| one.id != "ruby3.1"));
         assert_eq!(runtimes.resolve("ruby3.2").map(|one| one.version_label()), Ok("ruby:3.1.v1".to_owned()));
+    }
+
+    #[test]
+    fn what_serves_nothing_is_told_with_its_reason() {
+        let ruby = Interpreter {
+            language: Language::Ruby,
+            ..python("3.1.2", "/r")
+        };
+        let interpreters = [python("3.11.2", "/a"), python("3.11.10", "/b"), python("3.8.1", "/c"), ruby];
+        let runtimes = Runtimes::from_interpreters(&interpreters, &BTreeMap::new());
+        let told: Vec<_> =
+            runtimes.idle_interpreters().iter().map(|one| (one.executable.to_str(), &*one.reason)).collect();
+        let expected = [
+            (Some("/a"), "another serves python3.11"),
+            (Some("/c"), "no runtime of this version"),
+            (Some("/r"), "no runtime of this version; runtimes.aliases may name it ruby3.1"),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hearth_node::{Layout, host};
-use hearth_runtimes::{Listing, Runtimes};
+use hearth_runtimes::{Idle, Listing, Runtimes};
 use serde_json::{Value, json};
 
 use crate::cli::Report;
@@ -12,12 +12,18 @@ use crate::output::{self, Format};
 
 pub fn run(args: &Report) -> Result<Exit, Failure> {
     let config = args.settings.load()?;
-    let listings = Runtimes::discover(&host::discovery(&config, &Layout::of(&config.data.value))).list();
+    let runtimes = Runtimes::discover(&host::discovery(&config, &Layout::of(&config.data.value)));
+    let listings = runtimes.list();
     match args.answer.output {
-        Format::Table => output::table(
-            &["RUNTIME", "STATE", "VERSION", "FOUND AT, OR WHAT WOULD INSTALL IT"],
-            &listings.iter().map(row).collect::<Vec<_>>(),
-        )?,
+        Format::Table => {
+            let rows: Vec<_> = listings.iter().map(row).collect();
+            output::table(&["RUNTIME", "STATE", "VERSION", "FOUND AT, OR WHAT WOULD INSTALL IT"], &rows)?;
+            let idle: Vec<_> = runtimes.idle_interpreters().iter().map(idle).collect();
+            if !idle.is_empty() {
+                output::line("")?;
+                output::table(&["ALSO FOUND", "VERSION", "FOUND AT", "WHY IT SERVES NOTHING"], &idle)?;
+            }
+        }
         Format::Json => output::json(&listings.iter().map(object).collect::<Vec<_>>())?,
     }
     Ok(Exit::Ok)
@@ -30,6 +36,10 @@ fn row(listing: &Listing) -> Vec<String> {
     };
     let place = path(listing.executable.as_deref()).or_else(|| listing.hint.clone()).unwrap_or_default();
     vec![listing.id.to_owned(), state, listing.version.clone().unwrap_or_default(), place]
+}
+
+fn idle(one: &Idle) -> Vec<String> {
+    vec![one.language.to_string(), one.version.clone(), one.executable.display().to_string(), one.reason.clone()]
 }
 
 fn object(listing: &Listing) -> Value {
