@@ -1,24 +1,32 @@
+using System;
 using Amazon.Lambda.Core;
 
 [assembly: LambdaSerializer(typeof(Amazon.Lambda.Serialization.SystemTextJson.CamelCaseLambdaJsonSerializer))]
 
-namespace Example;
-
-/// <summary>What the function is called with.</summary>
-public record Event(string? Name);
-
-/// <summary>What it returns.</summary>
-public record Answer(string Message);
-
-public class Function
+namespace Example
 {
-    // What stands here runs once for each execution environment.
-    private readonly string greeting = Environment.GetEnvironmentVariable("GREETING") ?? "Hello";
-
-    public Answer Handle(Event request, ILambdaContext? context)
+    /// <summary>What the function is called with.</summary>
+    public class Event
     {
-        var name = request.Name ?? "world";
-        context?.Logger.LogInformation($"greeting {name}");
-        return new Answer($"{greeting}, {name}!");
+        public string? Name { get; set; }
+    }
+
+    /// <summary>What it returns.</summary>
+    public class Answer
+    {
+        public string Message { get; set; } = "";
+    }
+
+    public class Function
+    {
+        // What stands here runs once for each execution environment.
+        private readonly string greeting = Environment.GetEnvironmentVariable("GREETING") ?? "Hello";
+
+        public Answer Handle(Event request, ILambdaContext? context)
+        {
+            var name = request.Name ?? "world";
+            context?.Logger.LogInformation($"greeting {name}");
+            return new Answer { Message = $"{greeting}, {name}!" };
+        }
     }
 }

@@ -109,9 +109,14 @@ namespace Amazon.Lambda.Serialization.SystemTextJson
     /// As AWS's package of that name: System.Text.Json, whose names match in whatever case.
     public class DefaultLambdaJsonSerializer : ILambdaSerializer
     {
-        private static readonly JsonSerializerOptions Options = new JsonSerializerOptions
+        private readonly JsonSerializerOptions options;
+
+        public DefaultLambdaJsonSerializer() : this(null) { }
+
+        protected DefaultLambdaJsonSerializer(JsonNamingPolicy naming) => options = new JsonSerializerOptions
         {
             PropertyNameCaseInsensitive = true,
+            PropertyNamingPolicy = naming,
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         };
 
@@ -119,13 +124,18 @@ namespace Amazon.Lambda.Serialization.SystemTextJson
         {
             using var all = new MemoryStream();
             requestStream.CopyTo(all);
-            return JsonSerializer.Deserialize<T>(all.ToArray(), Options);
+            return JsonSerializer.Deserialize<T>(all.ToArray(), options);
         }
 
         public void Serialize<T>(T response, Stream responseStream)
         {
-            var written = JsonSerializer.SerializeToUtf8Bytes(response, Options);
+            var written = JsonSerializer.SerializeToUtf8Bytes(response, options);
             responseStream.Write(written, 0, written.Length);
         }
+    }
+
+    public class CamelCaseLambdaJsonSerializer : DefaultLambdaJsonSerializer
+    {
+        public CamelCaseLambdaJsonSerializer() : base(JsonNamingPolicy.CamelCase) { }
     }
 }

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
+from harness import dotnet, java
 from harness.functions import PYTHON, node_runtime, unique
-from harness.server import hearth_binary
+from harness.server import ROOT, hearth_binary
 from harness.waiting import eventually
 
 
@@ -40,30 +42,71 @@ def make_project(server, caller, tmp_path):
         options = ["--runtime", runtime] if runtime else []
         made = json.loads(project.hearth("init", language, str(project.folder), "-o", "json", *options, cwd=tmp_path))
         assert made["name"] == project.name and "function.toml" in made["files"], made
+        assert runtime in (None, made["runtime"])
         return project
 
     return make
 
 
-# The language, its runtime, and how its tests are run.
+# The language, its runtime, and the commands of its README before `hearth deploy`. Those of C# need NuGet.
 PROJECTS = {
-    "python": (PYTHON, [sys.executable, "-m", "unittest"]),
-    "nodejs": (node_runtime(), ["node", "--test"]),
-    "bash": (None, ["bash", "-n", "bootstrap"]),
-    "go": (None, ["go", "test", "./..."]),
+    "python": (lambda: PYTHON, [[sys.executable, "-m", "unittest"]]),
+    "nodejs": (node_runtime, [["npm", "test"]]),
+    "typescript": (node_runtime, [["npm", "install"], ["npm", "test"], ["npm", "run", "check"]]),
+    "java": (java.runtime, [["mvn", "-q", "test"]]),
+    "go": (lambda: None, [["go", "test", "./..."]]),
+    # Debian 12 has Ruby 3.1, which stands in for 3.2 where tests run.
+    "ruby": (lambda: "ruby3.2", [["ruby", "test_app.rb"]]),
+    # In the profile that the function is built with, so that its dependencies are compiled once.
+    "rust": (lambda: None, [["cargo", "test", "--release"]]),
+    "bash": (lambda: None, [["bash", "-n", "bootstrap"]]),
 }
 
 
 @pytest.mark.parametrize("language", PROJECTS)
 def test_a_new_project_is_tested_deployed_and_run(make_project, language):
-    runtime, tests = PROJECTS[language]
-    if language == "go":
-        assert shutil.which("go"), "the test of Go projects needs `go` on the PATH"
-    project = make_project(language, runtime)
-    project.run(*tests)
+    runtime, commands = PROJECTS[language]
+    needed = commands[0][0]
+    assert shutil.which(needed), f"the test of {language} projects needs `{needed}` on the PATH"
+    project = make_project(language, runtime())
+    if language == "typescript":
+        project.environment["npm_config_prefer_offline"] = "true"
+    if language == "rust":
+        # What the example's dependencies are compiled for serves here.
+        project.environment["CARGO_TARGET_DIR"] = str(ROOT / ".cache/examples")
+        shutil.copy(ROOT / "examples/report-rust/Cargo.lock", project.folder)
+    readme = (project.folder / "README.md").read_text()
+    for command in commands:
+        # As the README has it, but for the words that make it quick or quiet here.
+        assert f"$ {command[0].replace(sys.executable, 'python3')} " in readme, readme
+        project.run(*command)
     first = project.deploy()
     assert first["change"] == "created" and first["configuration"]["State"] == "Active", first
-    assert "Hello" in project.invoke()["message"]
+    assert project.invoke()["message"].startswith("Hello")
+    if language != "java":
+        # Maven takes seconds to see that there is nothing to do.
+        assert project.deploy()["change"] == "unchanged", "the same sources are the same package"
+
+
+def test_a_csharp_project(make_project, tmp_path):
+    """NuGet is not to be reached where tests run: a compiler of our own makes what `dotnet publish` would, of the same sources
+    and what stands in for AWS's packages."""
+    project = make_project("csharp", "dotnet8")
+    libraries = dotnet.library_files((project.folder / "Function.cs").read_text(), "Function", "-nullable:enable")
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    assert dotnet.run_facts((project.folder / "tests/FunctionTest.cs").read_text(), tests, libraries) == "2 facts\n"
+    for file in ("Function.csproj", "tests/Tests.csproj"):
+        assert ElementTree.parse(project.folder / file).find("PropertyGroup/TargetFramework").text == "net8.0"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dotnet").write_text(
+        f"#!/bin/sh -e\n[ $1 = publish ] && [ -f Function.csproj ]\nwhile [ $1 != --output ]; do shift; done\nmkdir -p $2\ncp {' '.join(map(str, libraries))} $2\n"
+    )
+    (programs / "dotnet").chmod(0o755)
+    project.environment["PATH"] = f"{programs}:{project.environment['PATH']}"
+    assert project.deploy()["change"] == "created"
+    assert project.invoke() == {"message": "Hello, Ada!"}
     assert project.deploy()["change"] == "unchanged", "the same sources are the same package"
 
 

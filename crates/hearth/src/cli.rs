@@ -128,7 +128,7 @@ pub struct Init {
     /// The function's name [default: the folder's]
     #[arg(long)]
     pub name: Option<String>,
-    /// The runtime [default: the newest that this host has]
+    /// The runtime [default: the newest that this host runs and has the tools for]
     #[arg(long)]
     pub runtime: Option<String>,
     #[command(flatten)]

@@ -4,8 +4,8 @@ using Xunit;
 public class FunctionTest
 {
     [Fact]
-    public void ItGreetsByName() => Assert.Equal("Hello, Ada!", new Function().Handle(new Event("Ada"), null).Message);
+    public void ItGreetsByName() => Assert.Equal("Hello, Ada!", new Function().Handle(new Event { Name = "Ada" }, null).Message);
 
     [Fact]
-    public void ItGreetsEverybodyElse() => Assert.Equal("Hello, world!", new Function().Handle(new Event(null), null).Message);
+    public void ItGreetsEverybodyElse() => Assert.Equal("Hello, world!", new Function().Handle(new Event(), null).Message);
 }

@@ -7,6 +7,7 @@ pub mod build;
 pub mod files;
 pub mod manifest;
 pub mod templates;
+pub mod toolchain;
 
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,11 @@ impl Project {
             handler,
             manifest,
         })
+    }
+
+    /// A path as it is from within the project, where its tools are run.
+    pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.folder).unwrap_or(path)
     }
 
     /// Where what a build makes is kept.

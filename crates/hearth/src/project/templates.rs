@@ -123,6 +123,14 @@ impl InitLanguage {
 }
 
 impl Template {
+    /// What its README has the user run, the function's name in it.
+    pub fn commands(&self, name: &str) -> Vec<String> {
+        let readme = self.files.iter().find(|(path, _)| *path == "README.md").map_or("", |(_, text)| text);
+        let block = readme.split_once("```console\n").and_then(|(_, rest)| rest.split_once("```"));
+        let lines = block.map_or("", |(block, _)| block).lines();
+        lines.filter_map(|line| line.strip_prefix("$ ")).map(|line| line.replace(NAME, name)).collect()
+    }
+
     /// Writes the project into a folder that is not there yet, or is empty. The files' paths.
     pub fn write(&self, folder: &Path, name: &str, runtime: &str) -> Result<Vec<String>, Failure> {
         let runtime = definition(runtime).filter(|found| found.language == self.language).ok_or_else(|| {
@@ -173,6 +181,8 @@ mod tests {
             }
             let project = Project::open(folder.path(), &Overrides::default()).unwrap();
             assert_eq!(project.name, "greeter");
+            let commands = template.commands("greeter");
+            assert!(commands.iter().any(|one| one.starts_with("hearth invoke greeter -p @event.json")), "{commands:?}");
         }
     }
 

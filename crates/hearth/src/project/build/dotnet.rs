@@ -16,8 +16,9 @@ pub(super) fn contents(project: &Project) -> Result<Contents, Failure> {
     Tool::new("dotnet", &project.folder)
         .args(["publish", "--nologo", "--verbosity", "quiet", "--configuration", "Release", "--runtime", runtime])
         .args(["--self-contained", "false", "--output"])
-        .args([&folder])
+        .args([project.relative(&folder)])
         .env("DOTNET_CLI_TELEMETRY_OPTOUT", "1")
+        .env_default("DOTNET_NOLOGO", "1")
         .hint("the .NET SDK builds it: https://dotnet.microsoft.com/download")
         .run()?;
     let mut contents = Contents::default();

@@ -10,7 +10,7 @@ pub(super) fn contents(project: &Project) -> Result<Contents, Failure> {
     let program = project.build_folder().join("go/bootstrap");
     Tool::new("go", &project.folder)
         .args(["build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o"])
-        .args([program.as_os_str(), ".".as_ref()])
+        .args([project.relative(&program).as_os_str(), ".".as_ref()])
         .env("CGO_ENABLED", "0")
         .env("GOOS", "linux")
         .env("GOARCH", if is_arm() { "arm64" } else { "amd64" })

@@ -73,7 +73,7 @@ impl Kind {
 /// Builds and packs.
 pub fn build(project: &Project) -> Result<Package, Failure> {
     if let Some(command) = &project.manifest.build {
-        Tool::new("sh", &project.folder).args(["-c", command]).hint("it is the \"build\" of function.toml").run()?;
+        Tool::shell(command, "the \"build\" of function.toml", &project.folder).run()?;
     }
     if let Some(path) = &project.manifest.package {
         return packed(project, &project.folder.join(path));
@@ -137,7 +137,7 @@ fn plain(project: &Project) -> Result<Contents, Failure> {
         )));
     }
     let mut contents = Contents::default();
-    contents.add_folder(&project.folder, "", &excluded(project, &[]))?;
+    contents.add_folder(&project.folder, "", &excluded(project, &["/README.md"]))?;
     Ok(contents)
 }
 

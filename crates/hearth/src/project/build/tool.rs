@@ -1,14 +1,18 @@
-//! Running a tool of a language: its output goes to the user, and its failure is told with what to do.
+//! Running a tool of a language: its output goes to the user, and its absence is told with what to do.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::exit::{Exit, Failure};
 use crate::output;
 
 pub struct Tool {
+    /// As it is told of: the program, or what the project says of it.
     name: String,
+    /// What is run, for people.
+    line: Option<String>,
     command: Command,
     hint: Option<&'static str>,
 }
@@ -19,10 +23,19 @@ impl Tool {
         // Standard output is for this program's own answer.
         command.current_dir(folder).stdin(Stdio::null()).stdout(std::io::stderr());
         Self {
-            name: program.to_owned(),
+            name: format!("`{program}`"),
+            line: None,
             command,
             hint: None,
         }
+    }
+
+    /// A command of the shell, and what is said of it when it fails.
+    pub fn shell(text: &str, name: &str, folder: &Path) -> Self {
+        let mut tool = Self::new("sh", folder).args(["-c", text]);
+        tool.name = name.to_owned();
+        tool.line = Some(text.to_owned());
+        tool
     }
 
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
@@ -35,7 +48,12 @@ impl Tool {
         self
     }
 
-    /// What to do when the tool is not there, or what it is.
+    /// A variable, unless the user has an idea of it.
+    pub fn env_default(self, name: &str, value: &str) -> Self {
+        if std::env::var_os(name).is_some() { self } else { self.env(name, value) }
+    }
+
+    /// What it is and where it comes from, for those who have not got it.
     pub fn hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
@@ -43,33 +61,52 @@ impl Tool {
 
     pub fn run(mut self) -> Result<(), Failure> {
         output::aside(&format!("  building    {}\n", self.line()));
-        let status = self.command.status().map_err(|e| self.failure(&e.to_string()))?;
-        if status.success() { Ok(()) } else { Err(self.failure(&format!("it ended with {status}"))) }
+        let status = self.command.status().map_err(|e| self.absent(&e))?;
+        if status.success() { Ok(()) } else { Err(self.failed(status)) }
     }
 
     /// What it writes to standard output.
     pub fn read(mut self) -> Result<String, Failure> {
         let output = self.command.stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
-        let output = output.map_err(|e| self.failure(&e.to_string()))?;
+        let output = output.map_err(|e| self.absent(&e))?;
         if !output.status.success() {
-            return Err(self.failure(&format!("it ended with {}", output.status)));
+            return Err(self.failed(output.status));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn line(&self) -> String {
-        let words = self.command.get_args().map(|word| word.to_string_lossy());
-        std::iter::once(self.name.as_str().into()).chain(words).collect::<Vec<_>>().join(" ")
+        if let Some(line) = &self.line {
+            return line.clone();
+        }
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
     }
 
-    fn failure(&self, why: &str) -> Failure {
-        let hint = self.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-        Failure::new(Exit::Failed, format!("failed to run `{}`: {why}{hint}", self.line()))
+    fn absent(&self, error: &std::io::Error) -> Failure {
+        let why = match error.kind() {
+            ErrorKind::NotFound => "it is not on the PATH".to_owned(),
+            _ => error.to_string(),
+        };
+        let hint = self.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        Failure::new(Exit::Failed, format!("failed to run {}: {why}{hint}", self.name))
+    }
+
+    fn failed(&self, status: ExitStatus) -> Failure {
+        Failure::new(Exit::Failed, format!("failed to run {}: it ended with {status}, see above", self.name))
     }
 }
 
-/// True when the program is on the search path.
-pub fn is_there(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_for_those_who_lack_the_tool() {
+        let folder = Path::new("/");
+        let lacking = Tool::new("no-such-tool", folder).hint("it comes with X").run().unwrap_err();
+        assert_eq!(lacking.message(), "failed to run `no-such-tool`: it is not on the PATH; it comes with X");
+        let failing = Tool::new("false", folder).hint("it comes with X").run().unwrap_err();
+        assert_eq!(failing.message(), "failed to run `false`: it ended with exit status: 1, see above");
+    }
 }
