@@ -2,7 +2,7 @@
 
 from suite.cases import case
 from suite.language import ERRORS
-from suite.subject import LATE_S, check_error
+from suite.subject import check_error
 
 
 @case("{kind}", kinds=ERRORS)
@@ -68,10 +68,10 @@ def test_memory(subject):
 
 @case("timeout, then a new process that has /tmp as it was")
 def test_timeout(subject):
-    before, late, after, kept = subject.ahead("late")
+    timeout_s, before, late, after, kept = subject.ahead("late")
     assert late.failed() == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {late.request_id} Error: Task timed out after {LATE_S}.00 seconds",
+        "errorMessage": f"RequestId: {late.request_id} Error: Task timed out after {timeout_s}.00 seconds",
     }
     assert before["count"] == 1 and after["count"] == 1 and before["instance"] != after["instance"]
     assert kept == "kept"

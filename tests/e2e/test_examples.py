@@ -11,9 +11,12 @@ import sys
 import zipfile
 
 import pytest
-from harness import java
+from harness import java, rust
 from harness.functions import PYTHON, node_runtime
 from harness.server import ROOT, hearth_binary
+
+
+BUILT_AHEAD = [rust.cargo_release(ROOT / "examples/report-rust")]
 
 
 @pytest.fixture
@@ -24,8 +27,7 @@ def example(server, caller, tmp_path):
         folder = tmp_path / name
         shutil.copytree(ROOT / "examples" / name, folder, ignore=shutil.ignore_patterns(".hearth", "node_modules"))
         environment = {**os.environ, **server.environment(), "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": caller.account, "AWS_SECRET_ACCESS_KEY": "test"}
-        # What is compiled once is not compiled again.
-        environment["CARGO_TARGET_DIR"] = str(ROOT / ".cache/examples")
+        environment |= rust.RELEASES
 
         def run(*command):
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)

@@ -2,12 +2,13 @@
 
 import pytest
 from harness.packages import program
-from harness.rust import build
+from harness.rust import build, cargo_build
 from harness.server import ROOT
 from harness.waiting import eventually
 from test_layers import layers  # noqa: F401 - a fixture
 
 CRATE = ROOT / "tests" / "e2e" / "extension-rust"
+BUILT_AHEAD = [cargo_build(CRATE)]
 HANDLER = "def handler(event, context):\n    print('printed', event)\n    return event\n"
 
 

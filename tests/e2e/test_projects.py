@@ -9,7 +9,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from harness import dotnet, java
+from harness import dotnet, java, rust
 from harness.functions import PYTHON, node_runtime, unique
 from harness.server import ROOT, hearth_binary
 from harness.waiting import eventually
@@ -73,7 +73,7 @@ def test_a_new_project_is_tested_deployed_and_run(make_project, language):
         project.environment["npm_config_prefer_offline"] = "true"
     if language == "rust":
         # What the example's dependencies are compiled for serves here.
-        project.environment["CARGO_TARGET_DIR"] = str(ROOT / ".cache/examples")
+        project.environment |= rust.RELEASES
         shutil.copy(ROOT / "examples/report-rust/Cargo.lock", project.folder)
     readme = (project.folder / "README.md").read_text()
     for command in commands:

@@ -6,10 +6,11 @@ import pytest
 from harness.clients import new_account
 from harness.functions import PYTHON, unique
 from harness.packages import zip_of
-from harness.rust import build
+from harness.rust import build, cargo_build
 from harness.server import ROOT
 
 CRATE = ROOT / "tests" / "e2e" / "sdk-rust"
+BUILT_AHEAD = [cargo_build(CRATE)]
 HANDLER = "def handler(event, context):\n    return event['n'] + 1\n"
 
 

@@ -13,6 +13,8 @@ from harness.model_check import Checker
 
 SERVICES = ("lambda", "logs", "iam", "sts", "kms")
 REFUSALS = {"NotImplementedException", "UnknownOperationException", "NotImplemented"}
+
+
 def operations():
     loader = botocore.session.get_session()
     for service in SERVICES:
@@ -20,9 +22,14 @@ def operations():
             yield service, name
 
 
+@pytest.fixture(scope="module")
+def clients(caller):
+    return {service: caller.client(service, inject_host_prefix=False) for service in SERVICES}
+
+
 @pytest.mark.parametrize("service, name", list(operations()))
-def test_each_operation_is_served_or_refused_by_name(caller, service, name):
-    client = caller.client(service, inject_host_prefix=False)
+def test_each_operation_is_served_or_refused_by_name(clients, service, name):
+    client = clients[service]
     model = client.meta.service_model.operation_model(name)
     method = next(m for m, n in client.meta.method_to_api_mapping.items() if n == name)
     arguments = compatibility.sample(model.input_shape) if model.input_shape else {}

@@ -12,12 +12,12 @@ from suite.language import Error, InitError, Language
 
 SOURCE = FUNCTIONS / "java"
 
-# The client brings its Java along, as the functions do that run it on Lambda: what a JDK of the host may have outside of
-# the system's folders, a function does not see.
+# The client brings its Java along, in a layer: what a JDK of the host may have outside of the system's folders, a function
+# does not see.
 BOOTSTRAP = """#!/bin/sh
 export LC_ALL=C.UTF-8
-exec /var/task/java/bin/java -Xmx200m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto --add-opens java.base/java.io=ALL-UNNAMED \\
-  -cp '/var/task/client/*' com.amazonaws.services.lambda.runtime.api.client.AWSLambda "$_HANDLER"
+exec /opt/jvm/bin/java -Xmx200m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto --add-opens java.base/java.io=ALL-UNNAMED \\
+  -cp '/opt/client/*' com.amazonaws.services.lambda.runtime.api.client.AWSLambda "$_HANDLER"
 """
 MODULES = "java.base,java.logging,java.management,java.naming,java.sql,java.xml,jdk.unsupported"
 
@@ -46,18 +46,22 @@ def files(folder):
     return {**sources(out / "classes"), f"lib/{core.name}": core.read_bytes()}
 
 
-def with_client(folder):
+def classes(folder):
+    return sources(built() / "classes")
+
+
+def client():
     out = built()
 
     def make(image):
-        run("jlink", "--add-modules", MODULES, "--strip-debug", "--no-header-files", "--no-man-pages", "--output", image / "java", needs=NEEDS)
+        run("jlink", "--add-modules", MODULES, "--strip-debug", "--no-header-files", "--no-man-pages", "--output", image / "jvm", needs=NEEDS)
         # An archive of the library's classes, which halves the time to start.
-        run(image / "java/bin/java", "-Xshare:dump", needs=NEEDS)
+        run(image / "jvm/bin/java", "-Xshare:dump", needs=NEEDS)
 
-    image = once(folder_of("java-image"), [MODULES, RUNTIME], make) / "java"
-    everything = {f"java/{path}": program(content) if path.startswith(("bin/", "lib/jspawnhelper")) else content for path, content in sources(image).items()}
-    client = {f"client/{jar.name}": jar.read_bytes() for jar in (out / "jars").glob("*.jar")}
-    return {"bootstrap": program(BOOTSTRAP), **sources(out / "classes"), **client, **everything}
+    image = once(folder_of("java-image"), [MODULES, RUNTIME], make) / "jvm"
+    machine = {f"jvm/{path}": program(content) if path.startswith(("bin/", "lib/jspawnhelper")) else content for path, content in sources(image).items()}
+    jars = {f"client/{jar.name}": jar.read_bytes() for jar in (out / "jars").glob("*.jar")}
+    return {"bootstrap": program(BOOTSTRAP), **jars, **machine}
 
 
 def version_of(artifact):
@@ -119,7 +123,8 @@ OFFICIAL = replace(
     id="java-official",
     title=f"aws-lambda-java-runtime-interface-client {version_of('aws-lambda-java-runtime-interface-client')}",
     runtime=PROVIDED,
-    package=with_client,
+    package=classes,
+    client=client,
     variables={},
     unset=("AWS_EXECUTION_ENV",),
     ends_of_refused_answer=True,

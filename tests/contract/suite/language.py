@@ -70,6 +70,8 @@ class Language:
     package: Callable[[Path], Mapping]
     """Builds the function in a folder that is kept between runs, and gives its files: {path: content or (content, mode)}."""
     handler: str
+    client: Callable[[], Mapping] | None = None
+    """Builds the files of a layer that all its functions have: a client that is too large to be in each package."""
     settings: Mapping = field(default_factory=dict)
     """Further settings of CreateFunction, above all MemorySize."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from . import dotnet
+from .ahead import Ahead
 from .clients import Caller
 from .cli import AwsCli
 from .functions import Lab
@@ -127,11 +128,23 @@ def pytest_runtest_makereport(item, call):
 
 
 _terminal = None
+_ahead = None
 
 
 def pytest_configure(config):
     global _terminal
     _terminal = config.pluginmanager.get_plugin("terminalreporter")
+
+
+def pytest_collection_finish(session):
+    global _ahead
+    if not session.config.option.collectonly:
+        _ahead = Ahead(session.items)
+
+
+def pytest_sessionfinish():
+    if _ahead is not None:
+        _ahead.stop()
 
 
 @pytest.hookimpl(trylast=True)
