@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from harness import dotnet, java, rust
 from harness.functions import PYTHON, node_runtime, unique
-from harness.server import ROOT, hearth_binary
+from harness.server import ROOT, free_port, hearth_binary
 from harness.waiting import eventually
 
 
@@ -21,7 +21,7 @@ class Project:
         self.environment = {**os.environ, **server.environment(), "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test"}
 
     def run(self, *command, cwd=None):
-        done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=cwd or self.folder, env=self.environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -172,6 +172,10 @@ def test_mistakes_are_told(make_project, server, tmp_path):
         return done.stderr
 
     assert "found files in" in refused("init", "python", str(project.folder), code=2)
+    project.environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}"
+    (project.folder / "requirements.txt").write_text("./nowhere\n")
+    assert "building" not in refused("deploy", code=7), "a server that is not there is told of before anything is built"
+    project.environment["AWS_ENDPOINT_URL"] = server.endpoint
     assert "a runtime such as python3.13" in refused("deploy", "--runtime", "cobol", code=2)
     assert 'expected "runtime"' in refused("deploy", str(tmp_path), code=2)
     (project.folder / "function.toml").write_text((project.folder / "function.toml").read_text() + '\n[extra]\n')

@@ -70,7 +70,8 @@ pub fn deploy(client: &Client, project: &Project, package: &Package, publish: bo
     Ok(Deployed { change, configuration })
 }
 
-fn current(client: &Client, name: &str) -> Result<Option<Value>, Failure> {
+/// The function as the server has it, if it has it.
+pub fn current(client: &Client, name: &str) -> Result<Option<Value>, Failure> {
     match lambda(client, Method::GET, "2015-03-31", name, "/configuration", &Value::Null) {
         Ok(found) => Ok(Some(found)),
         Err(failure) if failure.names("ResourceNotFoundException") => Ok(None),

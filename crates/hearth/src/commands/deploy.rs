@@ -31,8 +31,10 @@ pub fn open(args: &ProjectArgs) -> Result<Project, Failure> {
     Project::open(&args.folder, &overrides)
 }
 
-/// Builds, packs, deploys and waits, and says so on standard error.
+/// Builds, packs, deploys and waits, and says so on standard error. A server that is not there is told of before a build that
+/// may take minutes.
 pub fn deploy(client: &Client, project: &Project, publish: bool) -> Result<Deployed, Failure> {
+    deployment::current(client, &project.name)?;
     let package = build::build(project)?;
     output::aside(&format!("  packed      {}\n", size(&package)));
     deployment::deploy(client, project, &package, publish)

@@ -13,6 +13,9 @@ use crate::output;
 use crate::project::build;
 use crate::project::files::Fingerprint;
 
+/// What the languages' tools write beside the sources when they build.
+const WRITTEN_BY_TOOLS: [&str; 4] = ["Cargo.lock", "Gemfile.lock", "go.sum", "package-lock.json"];
+
 const LOOK: Duration = Duration::from_millis(500);
 
 pub fn run(args: &Dev) -> Result<Exit, Failure> {
@@ -49,5 +52,5 @@ fn round(args: &Dev, client: &Client) -> Result<Fingerprint, Failure> {
     // A build may write among the sources: that is no change. What is saved while it runs is one, if it differs in size or
     // time from what the build left.
     let after = build::fingerprint(&project)?;
-    Ok(if project.manifest.build.is_some() { after } else { before })
+    Ok(if project.manifest.build.is_some() { after } else { before.with(&after, &WRITTEN_BY_TOOLS) })
 }

@@ -17,6 +17,7 @@ pub const IGNORE_FILE: &str = ".hearthignore";
 const NEVER: &[&str] = &[
     "/.hearth",
     ".git",
+    ".gitignore",
     ".hg",
     ".svn",
     ".DS_Store",
@@ -99,6 +100,14 @@ impl Fingerprint {
         Ok(Self(files))
     }
 
+    /// The same, but for files of these names, which are as in `other`.
+    #[must_use]
+    pub fn with(mut self, other: &Self, names: &[&str]) -> Self {
+        let is_named = |path: &Path| path.file_name().is_some_and(|name| names.iter().any(|one| name == *one));
+        self.0.extend(other.0.iter().filter(|(path, _)| is_named(path)).map(|(path, state)| (path.clone(), *state)));
+        self
+    }
+
     /// The first path that differs.
     pub fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a Path> {
         let changed = other.0.iter().find(|(path, state)| self.0.get(*path) != Some(state));
@@ -128,6 +137,7 @@ mod tests {
             "lib/venv/used.py",
             "lib/__pycache__/x.pyc",
             ".git/HEAD",
+            ".gitignore",
             ".env",
             "venv/bin/python",
             "function.toml",
@@ -152,6 +162,10 @@ mod tests {
         std::fs::write(folder.path().join("app.py"), "changed").unwrap();
         let after = of();
         assert!(before.difference(&after).unwrap().ends_with("app.py"));
+        std::fs::write(folder.path().join("app.lock"), "made by a build").unwrap();
+        assert!(after.difference(&of()).unwrap().ends_with("app.lock"));
+        let after = after.with(&of(), &["app.lock"]);
+        assert_eq!(after.difference(&of()), None);
         std::fs::remove_file(folder.path().join("app.py")).unwrap();
         assert!(after.difference(&of()).unwrap().ends_with("app.py"));
     }

@@ -31,6 +31,8 @@ macro_rules! packed {
     ($folder:literal: $($path:literal),* $(,)?) => {
         &[
             $(($path, include_str!(concat!("../../../../templates/", $folder, "/", $path))),)*
+            // Without its dot there, so that it says nothing of that repository's own files.
+            (".gitignore", include_str!(concat!("../../../../templates/", $folder, "/gitignore"))),
             ("event.json", include_str!("../../../../templates/event.json")),
         ]
     };
@@ -98,6 +100,7 @@ const TEMPLATES: &[Template] = &[
         language: Language::Provided,
         runtime: OWN_EXECUTABLE,
         files: &[
+            (".gitignore", include_str!("../../../../templates/bash/gitignore")),
             ("README.md", include_str!("../../../../templates/bash/README.md")),
             ("bootstrap", include_str!("../../../../examples/hello-provided/bootstrap")),
             ("event.json", include_str!("../../../../templates/event.json")),
