@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::http::{Connection, request};
+use crate::http::{Connection, request, request_with};
 
 /// What may serve a runtime that the host lacks: the figures are the language's, whatever its version.
 pub(crate) const STAND_INS: &str = "ruby3.2=ruby3.1,dotnet8=dotnet9";
@@ -192,6 +192,12 @@ impl Hearth {
     pub(crate) fn invocation(&self, name: &str) -> Vec<u8> {
         let path = format!("/2015-03-31/functions/{name}/invocations");
         request("POST", &path, &self.address, EVENT)
+    }
+
+    /// The bytes of an asynchronous invocation, which is answered when its event is on disk.
+    pub(crate) fn event(&self, name: &str) -> Vec<u8> {
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        request_with("X-Amz-Invocation-Type: Event\r\n", "POST", &path, &self.address, EVENT)
     }
 
     /// One invocation on a connection of its own, with its answer checked.

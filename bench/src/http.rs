@@ -110,8 +110,13 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// A request as bytes. The signature is a shape only: a server in `open` mode does not verify it.
 pub(crate) fn request(method: &str, path: &str, host: &str, body: &[u8]) -> Vec<u8> {
+    request_with("", method, path, host, body)
+}
+
+/// The same with further headers, each with its line end.
+pub(crate) fn request_with(headers: &str, method: &str, path: &str, host: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nX-Amz-Date: \
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Type: application/json\r\nX-Amz-Date: \
          20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
          Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, \
          Signature={:064}\r\nContent-Length: {}\r\n\r\n",

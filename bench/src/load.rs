@@ -29,7 +29,7 @@ pub(crate) fn run(address: &str, request: &[u8], connections: usize, time: Durat
                 while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
                     match connection.exchange(&request) {
-                        Ok(answer) if answer.status == 200 => {}
+                        Ok(answer) if (200..300).contains(&answer.status) => {}
                         Ok(_) | Err(_) => {
                             failed.fetch_add(1, Ordering::Relaxed);
                             break;

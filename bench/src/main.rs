@@ -120,6 +120,7 @@ fn run(options: &Options) -> io::Result<()> {
         warm(&format!("Hearth ({language})"), &server.address, &server.invocation(&name), options)?;
     }
     drop(server);
+    accepted(options, &languages)?;
     let server = Hearth::start_with(&options.hearth, &[("HEARTH_ENVIRONMENTS_PARKED", "0".to_owned())])?;
     for (language, source) in &languages {
         cold(&server, &format!("{language}), cold, interpreter booted"), source, options.cold)?;
@@ -186,6 +187,22 @@ fn warm(name: &str, address: &str, request: &[u8], options: &Options) -> io::Res
     for connections in [1, 8] {
         let load = load::run(address, request, connections, Duration::from_secs(options.seconds))?;
         latency_row(&format!("{name}, warm, {connections} conn."), &load.latency, Some(load.per_second));
+    }
+    Ok(())
+}
+
+/// Events that are accepted while those before them run: each answer says that its event is on disk.
+fn accepted(options: &Options, languages: &[(&str, Source)]) -> io::Result<()> {
+    let Some((language, source)) = languages.first() else { return Ok(()) };
+    // A server of its own, for what it accepted goes on running.
+    let server = Hearth::start(&options.hearth)?;
+    server.deploy("events", source)?;
+    server.invoke("events")?;
+    for connections in [1, 8] {
+        let time = Duration::from_secs(options.seconds);
+        let load = load::run(&server.address, &server.event("events"), connections, time)?;
+        let name = format!("Hearth ({language}), event accepted, {connections} conn.");
+        latency_row(&name, &load.latency, Some(load.per_second));
     }
     Ok(())
 }
