@@ -15,22 +15,9 @@ from harness.functions import PYTHON, Lab, unique
 from harness.modest import modest_server
 from harness.packages import distribution_files, zip_of
 from harness.server import free_port
+from harness.strict import ACCOUNT, KEY, OTHER_ACCOUNT, OTHER_KEY, SECRET, STRICT
 from harness.waiting import eventually
 
-KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "123456789012"
-OTHER_KEY, OTHER_ACCOUNT = "AKIAOTHERFODNN7EXAMP", "210987654321"
-STRICT = f"""
-[auth]
-mode = "enforce"
-[[keys]]
-access_key_id = "{KEY}"
-secret_access_key = "{SECRET}"
-account = "{ACCOUNT}"
-[[keys]]
-access_key_id = "{OTHER_KEY}"
-secret_access_key = "{SECRET}"
-account = "{OTHER_ACCOUNT}"
-"""
 KIND = "AWS_LAMBDA_INITIALIZATION_TYPE"
 TRUST = json.dumps({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}})
 

@@ -12,6 +12,7 @@ from harness import raw
 from harness.clients import Caller
 from harness.functions import unique
 from harness.server import free_port
+from harness.strict import ACCOUNT, KEY, SECRET, STRICT
 
 TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -396,10 +397,6 @@ def test_the_command_line(awscli, caller):
     awscli.text("iam", "detach-role-policy", "--role-name", name, "--policy-arn", BASIC)
     awscli.text("iam", "delete-role", "--role-name", name)
     assert "NoSuchEntity" in awscli.fails("iam", "get-role", "--role-name", name)
-
-
-KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "123456789012"
-STRICT = f'[auth]\nmode = "enforce"\n[[keys]]\naccess_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\naccount = "{ACCOUNT}"\nuser = "ada"\n'
 
 
 def test_keys_sign_at_once_and_after_a_restart(make_server, checker):

@@ -20,18 +20,8 @@ from harness import raw
 from harness.clients import Caller
 from harness.functions import Lab
 from harness.server import Server, free_port
+from harness.strict import ACCOUNT, KEY, SECRET, STRICT
 
-KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "123456789012"
-CONFIG = f"""
-[auth]
-mode = "enforce"
-
-[[keys]]
-access_key_id = "{KEY}"
-secret_access_key = "{SECRET}"
-account = "{ACCOUNT}"
-user = "ada"
-"""
 LIST = "/2015-03-31/functions"
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -39,7 +29,7 @@ ECHO = "def handler(event, context):\n    return event\n"
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """A server that verifies; it listens beyond loopback, which needs just that."""
-    server = Server(tmp_path_factory.mktemp("strict"), CONFIG, listen=f"0.0.0.0:{free_port()}")
+    server = Server(tmp_path_factory.mktemp("strict"), STRICT, listen=f"0.0.0.0:{free_port()}")
     server.start()
     yield server
     server.stop_cleanly()

@@ -16,30 +16,12 @@ from botocore.exceptions import ClientError
 from harness import raw
 from harness.clients import Caller
 from harness.functions import Lab, unique
-from harness.server import free_port
-
-KEY, SECRET, ACCOUNT = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "123456789012"
-OTHER_KEY, OTHER_ACCOUNT = "AKIAOTHERFODNN7EXAMP", "210987654321"
-STRICT = f"""
-[auth]
-mode = "enforce"
-[[keys]]
-access_key_id = "{KEY}"
-secret_access_key = "{SECRET}"
-account = "{ACCOUNT}"
-user = "ada"
-[[keys]]
-access_key_id = "{OTHER_KEY}"
-secret_access_key = "{SECRET}"
-account = "{OTHER_ACCOUNT}"
-user = "eve"
-"""
+from harness.server import Server, free_port
+from harness.strict import ACCOUNT, KEY, OTHER_ACCOUNT, OTHER_KEY, SECRET, STRICT
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory, checker):
-    from harness.server import Server
-
     server = Server(tmp_path_factory.mktemp("strict"), STRICT, listen=f"127.0.0.1:{free_port()}")
     server.start()
     yield server
