@@ -103,9 +103,12 @@ fn archive(interpreter: &Interpreter, draft: &Path, inside: &Path) -> io::Result
     std::os::unix::fs::symlink(interpreter.prefix.join("lib/server/classes.jsa"), target)
 }
 
+/// A tool that runs for a second: optimising its own code would take longer than it saves.
 fn tool(interpreter: &Interpreter, name: impl AsRef<OsStr>) -> Command {
     let folder = interpreter.executable.parent().map_or_else(PathBuf::new, Path::to_owned);
-    Command::new(folder.join(name.as_ref()))
+    let mut command = Command::new(folder.join(name.as_ref()));
+    command.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"]);
+    command
 }
 
 fn run(command: &mut Command, what: &str) -> io::Result<()> {

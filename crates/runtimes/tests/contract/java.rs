@@ -17,7 +17,9 @@ fn compiled(sources: &str, release: &str) -> Files {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract/java").join(sources);
     let out = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(jdk.executable().with_file_name("javac"));
-    command.args(["-nowarn", "-g", "--release", release, "-d"]).arg(out.path());
+    command
+        .args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-nowarn", "-g", "--release", release, "-d"])
+        .arg(out.path());
     command.arg("-cp").arg(jar());
     let done = command.args(entries(&folder)).output().expect("run javac");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

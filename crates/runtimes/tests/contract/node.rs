@@ -16,6 +16,11 @@ fn returning(expression: &str) -> Case {
     node(&format!("exports.handler = async (event, context) => ({expression});")).call("{}")
 }
 
+/// A handler of several functions, of which the event names one. One process serves them all; starts are dear.
+fn one_of(kind: &str, functions: &[String]) -> Case {
+    node(&format!("const each = [{}]; exports.handler = {kind}(event) => each[event]();", functions.join(", ")))
+}
+
 /// A handler of the callback kind.
 fn callback(body: &str) -> Case {
     node(&format!("exports.handler = (event, context, callback) => {{ {body} }};")).on(|major| major < 24)
@@ -54,7 +59,7 @@ fn state_is_kept_between_invocations() {
 
 #[test]
 fn results_are_written_as_json_writes_them() {
-    for (expression, expected) in [
+    let results = [
         ("undefined", "null"),
         ("null", "null"),
         ("NaN", "null"),
@@ -67,29 +72,28 @@ fn results_are_written_as_json_writes_them() {
         ("Buffer.from('hi')", "{\"type\":\"Buffer\",\"data\":[104,105]}"),
         ("{ toJSON: () => 5 }", "5"),
         ("'\\u2028é\\ud800'", "\"\u{2028}é\\ud800\""),
-    ] {
-        returning(expression).returns(0, expected).check();
+    ];
+    let mut case = one_of("async ", &results.map(|(expression, _)| format!("() => ({expression})")));
+    for (number, (_, expected)) in results.into_iter().enumerate() {
+        case = case.call(&number.to_string()).returns(number, expected);
     }
+    case.check();
 }
 
 #[test]
 fn what_json_cannot_hold_fails_the_invocation_and_no_more() {
-    for expression in ["10n", "circle", "{ toJSON() { throw new Error('no'); } }"] {
-        let code = format!(
-            "const circle = []; circle.push(circle); exports.handler = async (event) => event ? {expression} : 0;"
-        );
-        let fails = |name: &'static str| {
-            move |case: Case| {
-                case.call("1")
-                    .call("0")
-                    .fails(0, name, "Unable to stringify response body", "")
-                    .returns(1, "0")
-                    .check();
-            }
-        };
-        fails("Error")(node(&code).on(|major| major < 24));
-        fails("Runtime.JSONStringifyError")(node(&code).on(|major| major >= 24));
-    }
+    let circle = "(() => { const circle = []; circle.push(circle); return circle; })()";
+    let expressions = ["0", "10n", circle, "{ toJSON() { throw new Error('no'); } }"];
+    let fails = |applies: fn(u64) -> bool, name: &str| {
+        let mut case = one_of("async ", &expressions.map(|expression| format!("() => ({expression})"))).on(applies);
+        for nth in 0..expressions.len() - 1 {
+            case = case.call(&(nth + 1).to_string()).fails(2 * nth, name, "Unable to stringify response body", "");
+            case = case.call("0").returns(2 * nth + 1, "0");
+        }
+        case.check();
+    };
+    fails(|major| major < 24, "Error");
+    fails(|major| major >= 24, "Runtime.JSONStringifyError");
 }
 
 #[test]
@@ -452,23 +456,22 @@ fn a_rejection_during_init_fails_it() {
 
 #[test]
 fn errors_are_reported_however_they_are_raised() {
-    for (error, error_type, message, trace) in [
+    let errors = [
         ("new TypeError('t')", "TypeError", "t", "TypeError: t\n    at "),
         ("Object.assign(new Error('x'), { name: 'MyName' })", "MyName", "x", ": x"),
         ("new (class Foo extends Error {})('foo')", "Error", "foo", ""),
         ("'text'", "string", "text", ""),
         ("42", "number", "42", ""),
         ("new Error('two\\nlines \\x7f')", "Error", "two\nlines %7F", ""),
-    ] {
-        node(&format!("exports.handler = async () => {{ throw {error}; }};"))
-            .call("{}")
-            .call("{}")
-            .fails(1, error_type, message, trace)
-            .check();
-        node(&format!("exports.handler = () => {{ throw {error}; }};"))
-            .call("{}")
-            .fails(0, error_type, message, trace)
-            .check();
+    ];
+    for kind in ["async ", ""] {
+        let mut case = one_of(kind, &errors.map(|(error, ..)| format!("() => {{ throw {error}; }}")));
+        for (nth, (_, error_type, message, trace)) in errors.into_iter().enumerate() {
+            for number in [2 * nth, 2 * nth + 1] {
+                case = case.call(&nth.to_string()).fails(number, error_type, message, trace);
+            }
+        }
+        case.check();
     }
 }
 

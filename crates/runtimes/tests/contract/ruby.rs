@@ -82,7 +82,7 @@ fn handlers_may_be_methods_of_classes() {
 
 #[test]
 fn results_are_written_as_lambda_writes_them() {
-    for (lines, expected) in [
+    let results = [
         ("nil", "null"),
         ("''", "\"\""),
         ("{ a: 1, 'b' => :c, nil => 2 }", "{\"a\":1,\"b\":\"c\",\"\":2}"),
@@ -91,9 +91,14 @@ fn results_are_written_as_lambda_writes_them() {
         ("\"é☃😀\\u2028\"", "\"é☃😀\u{2028}\""),
         ("StringIO.new('raw')", "raw"),
         ("AwsLambda::Marshaller.define_singleton_method(:marshall_response) { |r| \"<#{r}>\" }; 5", "<5>"),
-    ] {
-        doing(lines).returns(0, expected).check();
+    ];
+    // One process serves them all: starts are dear. The last one changes what comes behind it.
+    let each: String = results.iter().map(|(lines, _)| format!("-> {{ {lines} }}, ")).collect();
+    let mut case = ruby(&format!("EACH = [{each}]\ndef handler(event:, context:)\n  EACH[event].call\nend\n"));
+    for (number, (_, expected)) in results.into_iter().enumerate() {
+        case = case.call(&number.to_string()).returns(number, expected);
     }
+    case.check();
 }
 
 #[test]
