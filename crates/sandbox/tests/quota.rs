@@ -45,12 +45,18 @@ async fn more_used_than(sandbox: &Sandbox, used: Duration) {
 async fn it_holds_for_small_and_large_ones() {
     need_root!();
     for service in services().await {
+        // Side by side: together they are granted less than one processor.
+        let mut sandboxes = Vec::new();
         for (millis, processes) in [(73, 1), (73, 8), (20, 2), (600, 3)] {
-            let sandbox = burning(&service, processes, millis).await;
-            // What came before: the start, and a first slice.
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            let (start, before) = (Instant::now(), sandbox.cpu_usage().unwrap());
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            sandboxes.push((millis, burning(&service, processes, millis).await));
+        }
+        // What came before: the start, and a first slice.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let used_before =
+            |(millis, sandbox): (u32, Sandbox)| (millis, Instant::now(), sandbox.cpu_usage().unwrap(), sandbox);
+        let measured: Vec<_> = sandboxes.into_iter().map(used_before).collect();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        for (millis, start, before, sandbox) in measured {
             let used = sandbox.cpu_usage().unwrap() - before;
             let granted = start.elapsed() * millis / 1000;
             let most = granted * 3 / 2 + Duration::from_millis(30);

@@ -149,7 +149,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let clock = Clock::fixed(1_000);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(hearth_store::conformance::folders()).unwrap();
         let embedded = Embedded::open(Options::new(folder.path(), clock.clone())).unwrap();
         let memory = Memory::new(clock.clone());
         Self {

@@ -11,6 +11,7 @@ mod watches;
 
 use std::any::Any;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +19,14 @@ use hearth_core::Clock;
 use hearth_model::BoxFuture;
 
 use crate::traits::{BlobId, Blobs, Documents, Expect, Key, Queues, Write};
+
+/// Where the folders of stores go whose test is not about the disk: in memory, where the host has a place for that. The many
+/// small writes of such a test would else wait for the disk each.
+#[must_use]
+pub fn folders() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
 
 /// A fresh, empty store to try things on.
 pub struct Subject {

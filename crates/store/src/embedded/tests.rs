@@ -20,7 +20,7 @@ fn place(dir: &Path, id: BlobId) -> PathBuf {
 }
 
 fn subject(wrap: impl Fn(Embedded, Clock, PathBuf) -> Subject) -> Subject {
-    let dir = TempDir::new().unwrap();
+    let dir = TempDir::new_in(conformance::folders()).unwrap();
     let clock = Clock::fixed(1_000_000);
     let store = Embedded::open(Options::new(dir.path(), clock.clone())).unwrap();
     let mut subject = wrap(store, clock, dir.path().to_owned());

@@ -350,9 +350,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn arbitrary_paths_never_panic(path in ".*", query: Vec<(String, String)>) {
-            let _ = router().find(&Method::GET, &path, &query);
-            let _ = router().find(&Method::GET, &format!("/2015-03-31/functions/{path}"), &query);
+        fn arbitrary_paths_never_panic(path in ".*", query in proptest::collection::vec((".*", ".*"), 0..5)) {
+            let router = router();
+            let _ = router.find(&Method::GET, &path, &query);
+            let _ = router.find(&Method::GET, &format!("/2015-03-31/functions/{path}"), &query);
         }
 
         #[test]
