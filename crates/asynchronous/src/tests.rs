@@ -65,6 +65,8 @@ struct Stage {
     script: Script,
     /// Function, request id and time of each run that was asked for.
     runs: Mutex<Vec<(String, String, i64)>>,
+    /// How many of them each request has had: some are tried a hundred thousand times.
+    tries: Mutex<HashMap<String, usize>>,
     running: Mutex<usize>,
     most_running: Mutex<usize>,
     /// Runs that took place and ended.
@@ -80,10 +82,12 @@ impl Invoke for Stage {
         Box::pin(async move {
             assert!(invocation.client_context.is_none() && !invocation.wants_log_tail);
             let nth = {
-                let mut runs = self.runs.lock();
-                let nth = runs.iter().filter(|(_, id, _)| *id == invocation.request_id).count();
-                runs.push((invocation.function.name.to_string(), invocation.request_id.clone(), self.clock.now_ms()));
-                nth
+                let run = (invocation.function.name.to_string(), invocation.request_id.clone(), self.clock.now_ms());
+                self.runs.lock().push(run);
+                let mut tries = self.tries.lock();
+                let tries = tries.entry(invocation.request_id.clone()).or_default();
+                *tries += 1;
+                *tries - 1
             };
             let running = {
                 let mut running = self.running.lock();
@@ -214,6 +218,7 @@ impl World {
             clock: clock.clone(),
             script: Box::new(script),
             runs: Mutex::default(),
+            tries: Mutex::default(),
             running: Mutex::default(),
             most_running: Mutex::default(),
             done: AtomicUsize::new(0),
