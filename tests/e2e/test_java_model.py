@@ -53,6 +53,9 @@ EVENTS = {
     "schedule": (
         {"version": "0", "id": "i", "detail-type": "Scheduled Event", "source": "aws.events", "time": "1970-01-01T00:00:00Z", "detail": {"n": 1}},
         ["Scheduled Event", 0, 1]),
+    "stream": (
+        {"invocationId": "i", "records": [{"recordId": "r", "kafkaRecordValue": "aGVsbG8="}]},
+        {"records": [{"recordId": "r", "result": "Ok", "kafkaRecordValue": "aGVsbG8h"}]}),
     "logs": ({"awslogs": {"data": "H4sI"}}, "H4sI"),
     "http": (
         {"version": "2.0", "rawPath": "/x", "queryStringParameters": {"q": "1"}, "requestContext": {"http": {"method": "GET", "path": "/x"}, "timeEpoch": 1}},

@@ -71,6 +71,7 @@ static FILES: &[(&str, &str)] = packed![
     "java/hearth/runtime/Scalars.java",
     "java/hearth/runtime/Shape.java",
     "java/hearth/runtime/Snapshot.java",
+    "java/hearth/runtime/Times.java",
     "java/hearth/runtime/Types.java",
     "nodejs/index.cjs",
     "nodejs/lib/channel.cjs",

@@ -10,8 +10,10 @@ import java.math.BigDecimal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,12 +22,14 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Plain objects as they come out of {@link JsonReader}, made into what a handler asks for. Members that a class does not
- * have are passed over.
+ * have are passed over. As on Lambda, one value does for an array of one and the other way round, and an empty text or
+ * array stands for null.
  */
 final class Binder {
     /** What is wrong with a value, and where in the event it stands. */
@@ -56,7 +60,7 @@ final class Binder {
 
     private static Object bind(Object value, Type type, boolean event) {
         Class<?> raw = Types.raw(type);
-        if (value == null) {
+        if (value == null || raw == Void.class) {
             return Scalars.absent(raw);
         }
         if (raw == Object.class || raw == java.io.Serializable.class) {
@@ -68,15 +72,22 @@ final class Binder {
         if (raw == AtomicReference.class) {
             return new AtomicReference<>(bind(value, argument(type, AtomicReference.class, 0), event));
         }
+        if (value instanceof String && !Scalars.isText(raw) && Scalars.isNothing((String) value, raw)) {
+            return Scalars.absent(raw);
+        }
+        if (Collection.class.isAssignableFrom(raw) || raw == Iterable.class) {
+            return collection(elements(value), type, raw, event);
+        }
+        if (raw.isArray() && (value instanceof List || raw != byte[].class && raw != char[].class)) {
+            Type of = Types.component(type);
+            return array(elements(value), of == null ? raw.getComponentType() : of, event);
+        }
+        if (value instanceof List) {
+            Object fields = raw.getName().startsWith("java.time.") ? Times.read((List<?>) value, raw) : null;
+            return fields == null ? only((List<?>) value, type, raw, event) : fields;
+        }
         if (Map.class.isAssignableFrom(raw)) {
             return map(members(value, raw), type, raw, event);
-        }
-        boolean iterable = Collection.class.isAssignableFrom(raw) || raw == Iterable.class;
-        if (iterable) {
-            return collection(elements(value, raw), type, raw, event);
-        }
-        if (raw.isArray() && value instanceof List) {
-            return array((List<?>) value, raw.getComponentType(), event);
         }
         Object scalar = Scalars.convert(value, raw, event);
         if (scalar != null) {
@@ -85,7 +96,7 @@ final class Binder {
         if (value instanceof Map) {
             return bean((Map<?, ?>) value, type, raw);
         }
-        return creator(value, raw);
+        return raw.isEnum() ? null : creator(value, raw);
     }
 
     /** A value that may be anything: fractions are doubles, as other binders of Java have them. */
@@ -112,11 +123,16 @@ final class Binder {
         throw Scalars.mismatch(value, wanted, null);
     }
 
-    private static List<?> elements(Object value, Class<?> wanted) {
-        if (value instanceof List) {
-            return (List<?>) value;
+    private static List<?> elements(Object value) {
+        return value instanceof List ? (List<?>) value : Collections.singletonList(value);
+    }
+
+    /** The one element of an array that stands where none is wanted. */
+    private static Object only(List<?> elements, Type type, Class<?> raw, boolean event) {
+        if (elements.size() > 1 || elements.isEmpty() && raw.isPrimitive() && raw != char.class) {
+            throw Scalars.mismatch(elements, raw, null);
         }
-        throw Scalars.mismatch(value, wanted, null);
+        return elements.isEmpty() ? Scalars.absent(raw) : bind(elements.get(0), type, event);
     }
 
     private static Type argument(Type type, Class<?> of, int index) {
@@ -133,8 +149,9 @@ final class Binder {
             String name = (String) entry.getKey();
             try {
                 Object value = bind(entry.getValue(), values, event);
-                if (value != null || !(map instanceof ConcurrentHashMap)) {
-                    map.put(text ? name : bind(name, keys, event), value);
+                Object key = text ? name : bind(name, keys, event);
+                if (map instanceof HashMap || key != null && (value != null || !(map instanceof ConcurrentMap))) {
+                    map.put(key, value);
                 }
             } catch (Mismatch problem) {
                 throw problem.in("[\"" + name + "\"]");
@@ -167,7 +184,10 @@ final class Binder {
         int index = 0;
         for (Object element : elements) {
             try {
-                collection.add(bind(element, of, event));
+                Object bound = bind(element, of, event);
+                if (bound != null || !(collection instanceof EnumSet)) {
+                    collection.add(bound);
+                }
             } catch (Mismatch problem) {
                 throw problem.in("[" + index + "]");
             }
@@ -193,8 +213,8 @@ final class Binder {
         return (Collection<Object>) (raw.isAssignableFrom(ArrayDeque.class) ? new ArrayDeque<>() : newInstance(raw));
     }
 
-    private static Object array(List<?> elements, Class<?> of, boolean event) {
-        Object array = Array.newInstance(of, elements.size());
+    private static Object array(List<?> elements, Type of, boolean event) {
+        Object array = Array.newInstance(Types.raw(of), elements.size());
         for (int index = 0; index < elements.size(); index++) {
             try {
                 Array.set(array, index, bind(elements.get(index), of, event));

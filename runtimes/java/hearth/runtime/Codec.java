@@ -35,7 +35,7 @@ final class Codec {
             if (custom != null) {
                 custom.toJson(value, result, type);
             } else {
-                new JsonWriter(result).value(value);
+                new JsonWriter(result).value(value, type);
             }
         } catch (RuntimeException | StackOverflowError problem) {
             throw plain("An error occurred during JSON serialization of response", problem);

@@ -44,9 +44,11 @@ final class Events {
         String simple = type.getName().substring(type.getName().lastIndexOf('.') + 1);
         switch (plain(name)) {
             case "records":
-                return simple.startsWith("Kafka") || simple.startsWith("KinesisFirehose") || simple.startsWith("KinesisAnalytics") ? name : "Records";
+                boolean small = simple.startsWith("Kafka") || simple.startsWith("KinesisFirehose") || simple.startsWith("KinesisAnalytics")
+                        || simple.startsWith("MSKFirehose");
+                return small ? name : "Records";
             case "eventsourcearn":
-                return "eventSourceARN";
+                return simple.startsWith("Kafka") || simple.contains("MQEvent") ? name : "eventSourceARN";
             case "useridentityarn":
                 return "userIdentityARN";
             case "awslogs":

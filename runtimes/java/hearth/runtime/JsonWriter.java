@@ -1,13 +1,17 @@
 package hearth.runtime;
 
 import java.lang.reflect.Array;
+import java.lang.reflect.Type;
 import java.math.BigDecimal;
+import java.net.InetAddress;
 import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.time.Instant;
+import java.nio.file.Path;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.Calendar;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Date;
 import java.util.Iterator;
 import java.util.Map;
@@ -15,13 +19,24 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.TimeZone;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.BaseStream;
 
-/** Java objects as JSON: members that are null are left out, map entries that are null too. */
+/**
+ * Java objects as JSON: members that are null are left out, map entries that are null too.
+ *
+ * <p>What a handler returns is written as the type that it declares, and so are elements of a collection: what a subclass
+ * adds is left out, as on Lambda. Members of objects are written as what they are.
+ */
 final class JsonWriter {
     private static final int MAX_DEPTH = 1000;
     private static final byte[] HEX = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'};
+
+    /** Dates as names of members. */
+    private static final DateTimeFormatter KEY =
+            DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSSxxx").withZone(ZoneOffset.UTC);
 
     private final Bytes out;
     private int depth;
@@ -31,6 +46,11 @@ final class JsonWriter {
     }
 
     void value(Object value) {
+        value(value, null);
+    }
+
+    /** {@code type} is the declared one; null if there is none. */
+    void value(Object value, Type type) {
         if (value == null) {
             out.ascii("null");
         } else if (value instanceof CharSequence || value instanceof Character) {
@@ -40,16 +60,21 @@ final class JsonWriter {
         } else if (value instanceof Boolean || value instanceof AtomicBoolean) {
             out.ascii(value.toString());
         } else if (value instanceof Map) {
-            map((Map<?, ?>) value);
+            map((Map<?, ?>) value, Types.argument(type, Map.class, 1));
         } else if (value instanceof Collection) {
-            elements(((Collection<?>) value).iterator());
+            elements(((Collection<?>) value).iterator(), Types.argument(type, Iterable.class, 0));
         } else if (value instanceof Enum) {
             text(((Enum<?>) value).name());
         } else if (value.getClass().isArray()) {
-            array(value);
-        } else if (!special(value)) {
-            bean(value);
+            array(value, Types.component(type));
+        } else if (!special(value, type)) {
+            bean(value, declared(type, value));
         }
+    }
+
+    private static Class<?> declared(Type type, Object value) {
+        Class<?> raw = type == null ? Object.class : Types.raw(type);
+        return raw == Object.class || !raw.isInstance(value) || raw.getName().startsWith("java.") ? value.getClass() : raw;
     }
 
     private void number(Number value) {
@@ -62,7 +87,7 @@ final class JsonWriter {
         }
     }
 
-    private void map(Map<?, ?> map) {
+    private void map(Map<?, ?> map, Type values) {
         enter('{');
         boolean first = true;
         for (Map.Entry<?, ?> entry : map.entrySet()) {
@@ -72,7 +97,7 @@ final class JsonWriter {
             first = comma(first);
             text(key(entry.getKey()));
             out.write(':');
-            value(entry.getValue());
+            value(entry.getValue(), values);
         }
         leave('}');
     }
@@ -84,20 +109,23 @@ final class JsonWriter {
         if (key instanceof Enum) {
             return ((Enum<?>) key).name();
         }
+        if (key instanceof Date) {
+            return KEY.format(((Date) key).toInstant());
+        }
         return key instanceof Class ? ((Class<?>) key).getName() : key.toString();
     }
 
-    private void elements(Iterator<?> elements) {
+    private void elements(Iterator<?> elements, Type type) {
         enter('[');
         boolean first = true;
         while (elements.hasNext()) {
             first = comma(first);
-            value(elements.next());
+            value(elements.next(), type);
         }
         leave(']');
     }
 
-    private void array(Object array) {
+    private void array(Object array, Type type) {
         if (array instanceof byte[]) {
             base64((byte[]) array);
             return;
@@ -110,7 +138,7 @@ final class JsonWriter {
         int length = Array.getLength(array);
         for (int index = 0; index < length; index++) {
             comma(index == 0);
-            value(Array.get(array, index));
+            value(Array.get(array, index), type);
         }
         leave(']');
     }
@@ -123,9 +151,9 @@ final class JsonWriter {
     }
 
     /** Types of the Java library, and those that stand for one value. */
-    private boolean special(Object value) {
+    private boolean special(Object value, Type type) {
         if (value instanceof Optional) {
-            value(((Optional<?>) value).orElse(null));
+            value(((Optional<?>) value).orElse(null), Types.argument(type, Optional.class, 0));
         } else if (value instanceof OptionalInt) {
             OptionalInt number = (OptionalInt) value;
             value(number.isPresent() ? (Object) number.getAsInt() : null);
@@ -141,10 +169,11 @@ final class JsonWriter {
             out.ascii(Long.toString(((Date) value).getTime()));
         } else if (value instanceof Calendar) {
             out.ascii(Long.toString(((Calendar) value).getTimeInMillis()));
-        } else if (value instanceof Instant) {
-            seconds(((Instant) value).getEpochSecond(), ((Instant) value).getNano());
-        } else if (value instanceof Duration) {
-            seconds(((Duration) value).getSeconds(), ((Duration) value).getNano());
+        } else if (value instanceof TimeZone) {
+            text(((TimeZone) value).getID());
+        } else if (value instanceof Map.Entry) {
+            Map.Entry<?, ?> entry = (Map.Entry<?, ?>) value;
+            map(Collections.singletonMap(entry.getKey(), entry.getValue()), null);
         } else if (value instanceof ByteBuffer) {
             ByteBuffer buffer = ((ByteBuffer) value).duplicate();
             byte[] bytes = new byte[buffer.remaining()];
@@ -152,19 +181,24 @@ final class JsonWriter {
             base64(bytes);
         } else if (value instanceof Class) {
             text(((Class<?>) value).getName());
-        } else if (value instanceof Iterable && !(value instanceof java.nio.file.Path)) {
-            elements(((Iterable<?>) value).iterator());
+        } else if (value instanceof Path) {
+            text(((Path) value).toUri().toString());
+        } else if (value instanceof InetAddress) {
+            text(((InetAddress) value).getHostAddress());
+        } else if (value instanceof Iterable) {
+            elements(((Iterable<?>) value).iterator(), Types.argument(type, Iterable.class, 0));
+        } else if (value instanceof Iterator) {
+            elements((Iterator<?>) value, Types.argument(type, Iterator.class, 0));
+        } else if (value instanceof BaseStream) {
+            elements(((BaseStream<?, ?>) value).iterator(), null);
+        } else if (value.getClass().getName().startsWith("java.time.") && Times.write(value, out)) {
+            return true;
         } else if (isText(value)) {
             text(value.toString());
         } else {
             return false;
         }
         return true;
-    }
-
-    private void seconds(long seconds, int nanos) {
-        BigDecimal value = BigDecimal.valueOf(seconds).add(BigDecimal.valueOf(nanos, 9));
-        out.ascii(nanos == 0 ? seconds + ".0" : value.toPlainString());
     }
 
     /** Types whose {@code toString} says all. */
@@ -175,10 +209,10 @@ final class JsonWriter {
                 || name.startsWith("sun.") || name.startsWith("org.joda.time.");
     }
 
-    private void bean(Object value) {
+    private void bean(Object value, Class<?> type) {
         enter('{');
         boolean first = true;
-        for (Shape.Property property : Shape.of(value.getClass()).written()) {
+        for (Shape.Property property : Shape.of(type).written()) {
             Object member = property.get(value);
             if (member != null) {
                 first = comma(first);

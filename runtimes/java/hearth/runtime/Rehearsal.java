@@ -78,6 +78,7 @@ final class Rehearsal {
             throw new IllegalStateException("the bootstrap cannot run a handler", problem);
         }
         Shape.forget();
+        Types.forget();
     }
 
     /** Loads it all and ends: for the archive of classes. */

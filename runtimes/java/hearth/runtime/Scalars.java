@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.Calendar;
@@ -60,6 +61,22 @@ final class Scalars {
         return type == OptionalDouble.class ? OptionalDouble.empty() : null;
     }
 
+    /** Types for which no text is one. */
+    static boolean isText(Class<?> type) {
+        return CharSequence.class.isAssignableFrom(type) || type == char[].class || type == byte[].class
+                || type == java.net.URI.class || type == Locale.class || type == Object.class;
+    }
+
+    /** A text that stands for null where no text is wanted. */
+    static boolean isNothing(String text, Class<?> type) {
+        if (type == char.class || type == Character.class) {
+            return text.isEmpty() || text.equals("null");
+        }
+        boolean single = type.isPrimitive() || type == Boolean.class || Number.class.isAssignableFrom(type)
+                || Date.class.isAssignableFrom(type) || Calendar.class.isAssignableFrom(type);
+        return text.trim().isEmpty() || single && text.equals("null");
+    }
+
     static boolean fits(Object value, Class<?> type) {
         return value instanceof String && type == String.class
                 || value instanceof Integer && (type == int.class || type == Integer.class || type == long.class || type == Long.class)
@@ -71,7 +88,7 @@ final class Scalars {
     /** Null if it is no scalar type. */
     static Object convert(Object value, Class<?> type, boolean event) {
         try {
-            return value instanceof Map || value instanceof List ? refused(value, type) : converted(value, type, event);
+            return value instanceof Map ? refused(value, type) : converted(value, type, event);
         } catch (Binder.Mismatch problem) {
             throw problem;
         } catch (RuntimeException problem) {
@@ -80,8 +97,8 @@ final class Scalars {
     }
 
     private static Object refused(Object value, Class<?> type) {
-        if (type.isPrimitive() || type == String.class || Number.class.isAssignableFrom(type) || type.isEnum()
-                || type == Boolean.class || type == Character.class) {
+        boolean library = type.getName().startsWith("java.") && !Throwable.class.isAssignableFrom(type);
+        if (type.isPrimitive() || type.isEnum() || library) {
             throw mismatch(value, type, null);
         }
         return null;
@@ -98,7 +115,7 @@ final class Scalars {
             }
         }
         if (type.isEnum()) {
-            return constant(value, type);
+            return constant(text(value), type);
         }
         if (Date.class.isAssignableFrom(type) || type == Calendar.class || type == GregorianCalendar.class) {
             return date(value, type, event);
@@ -130,7 +147,12 @@ final class Scalars {
             return value instanceof Number ? (char) ((Number) value).intValue() : text(value).charAt(text(value).length() == 1 ? 0 : -1);
         }
         if (type == Number.class) {
-            return value instanceof BigDecimal ? ((BigDecimal) value).doubleValue() : (Number) value;
+            Number number = value instanceof String ? parsed((String) value) : (Number) value;
+            if (number instanceof BigDecimal && value instanceof String && ((BigDecimal) number).scale() == 0) {
+                BigInteger whole = ((BigDecimal) number).unscaledValue();
+                return whole.bitLength() < 32 ? (Number) whole.intValue() : whole.bitLength() < 64 ? (Number) whole.longValue() : whole;
+            }
+            return number instanceof BigDecimal ? (Number) number.doubleValue() : number;
         }
         if (type == StringBuilder.class) {
             return new StringBuilder(text(value));
@@ -138,9 +160,6 @@ final class Scalars {
         boolean number = type.isPrimitive() || Number.class.isAssignableFrom(type);
         if (!number) {
             return null;
-        }
-        if (value instanceof String && ((String) value).trim().isEmpty()) {
-            return number(0, type);
         }
         return number(value instanceof String ? parsed((String) value) : (Number) value, type);
     }
@@ -206,22 +225,16 @@ final class Scalars {
         return value.toBigInteger();
     }
 
-    private static Object constant(Object value, Class<?> type) {
+    /** By its name or its number; what is neither is null. */
+    private static Object constant(String value, Class<?> type) {
         Object[] constants = type.getEnumConstants();
-        if (value instanceof Integer) {
-            return constants[(Integer) value];
-        }
         for (Object one : constants) {
             if (((Enum<?>) one).name().equals(value)) {
                 return one;
             }
         }
-        for (Object one : constants) {
-            if (one.toString().equals(value)) {
-                return one;
-            }
-        }
-        throw mismatch(value, type, null);
+        int number = value.matches("\\d{1,9}") ? Integer.parseInt(value) : constants.length;
+        return number < constants.length ? constants[number] : null;
     }
 
     private static byte[] base64(Object value) {
@@ -247,6 +260,9 @@ final class Scalars {
         if (text.matches(".*[+-]\\d{4}")) {
             return OffsetDateTime.parse(text, WITHOUT_COLON).toInstant();
         }
+        if (Character.isLetter(text.charAt(0))) {
+            return OffsetDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+        }
         return text.matches(".*(Z|[+-]\\d{2}:\\d{2})")
                 ? OffsetDateTime.parse(text).toInstant()
                 : java.time.LocalDateTime.parse(text).toInstant(ZoneOffset.UTC);
@@ -270,7 +286,7 @@ final class Scalars {
             long whole = ((Number) value).longValue();
             switch (type.getSimpleName()) {
                 case "Duration":
-                    return java.time.Duration.ofSeconds(whole);
+                    return java.time.Duration.between(Instant.EPOCH, instant(value, true));
                 case "LocalDate":
                     return LocalDate.ofEpochDay(whole);
                 case "Year":
@@ -282,6 +298,18 @@ final class Scalars {
                 default:
                     throw mismatch(value, type, null);
             }
+        }
+        if (type == OffsetDateTime.class || type == ZonedDateTime.class) {
+            String text = text(value);
+            boolean parsed = type == ZonedDateTime.class ? text.contains("[") : text.matches(".*[+-]\\d{2}:\\d{2}");
+            if (!parsed) {
+                ZonedDateTime time = instant(value, true).atZone(ZoneOffset.UTC);
+                return type == ZonedDateTime.class ? time : time.toOffsetDateTime();
+            }
+        }
+        if (type.getSimpleName().startsWith("LocalDate") && text(value).endsWith("Z")) {
+            java.time.LocalDateTime time = instant(value, true).atZone(ZoneOffset.UTC).toLocalDateTime();
+            return type == LocalDate.class ? time.toLocalDate() : time;
         }
         boolean of = type.getSimpleName().equals("ZoneId") || type.getSimpleName().equals("ZoneOffset");
         return called(type, of ? "of" : "parse", of ? String.class : CharSequence.class, text(value));

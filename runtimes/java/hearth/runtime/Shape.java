@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What a class looks like in JSON: its properties by getters, setters and public fields, those of records by their
- * components. Fields come first, in their order, those of superclasses before; then what only a getter knows.
+ * components and getters. Fields come first, in their order, those of superclasses before; then what only a getter knows.
  */
 final class Shape {
     private static final Map<Class<?>, Shape> KNOWN = new ConcurrentHashMap<>();
@@ -136,6 +136,11 @@ final class Shape {
             property.field = type.getDeclaredField(name);
             components.add(property);
         }
+        for (Method method : type.getMethods()) {
+            if (components.stream().noneMatch(one -> one.getter.equals(method))) {
+                getter(method);
+            }
+        }
         Constructor<?> constructor = type.getDeclaredConstructor(types);
         constructor.setAccessible(true);
         return constructor;
@@ -161,6 +166,14 @@ final class Shape {
         }
         for (Method method : methods) {
             setter(method);
+        }
+        // Setters may also be private.
+        for (Class<?> one : line) {
+            for (Method method : one.getDeclaredMethods()) {
+                if (!Modifier.isPublic(method.getModifiers())) {
+                    setter(method);
+                }
+            }
         }
         for (Map.Entry<String, Field> entry : fields.entrySet()) {
             Field field = entry.getValue();
@@ -225,12 +238,9 @@ final class Shape {
         return known;
     }
 
-    /** {@code Name} is {@code name}, {@code URLPath} is {@code urlpath}. */
+    /** {@code Name} is {@code name}, {@code URLPath} stays: the rule of the JavaBeans specification, as on Lambda. */
     private static String decapitalised(String name) {
-        StringBuilder text = new StringBuilder(name);
-        for (int at = 0; at < text.length() && Character.isUpperCase(text.charAt(at)); at++) {
-            text.setCharAt(at, Character.toLowerCase(text.charAt(at)));
-        }
-        return text.toString();
+        boolean stays = name.length() > 1 && Character.isUpperCase(name.charAt(0)) && Character.isUpperCase(name.charAt(1));
+        return stays ? name : Character.toLowerCase(name.charAt(0)) + name.substring(1);
     }
 }

@@ -8,6 +8,7 @@ import java.lang.reflect.WildcardType;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** What can be known of generic types at run time. */
 final class Types {
@@ -86,6 +87,34 @@ final class Types {
             arguments[index] = replaced(found, known);
         }
         return arguments;
+    }
+
+    /** Content types by what has them. */
+    private static final Map<Type, Type> CONTENTS = new ConcurrentHashMap<>();
+
+    /** One argument of {@code wanted} as {@code type} has it; null if nothing is known of it. */
+    static Type argument(Type type, Class<?> wanted, int index) {
+        if (type == null || type == Object.class) {
+            return null;
+        }
+        Type content = CONTENTS.get(type);
+        if (content == null) {
+            Type[] found = arguments(type, wanted);
+            content = found == null ? Object.class : found[index];
+            CONTENTS.put(type, content);
+        }
+        return content == Object.class ? null : content;
+    }
+
+    /** Nobody keeps what was learned while the process was parked. */
+    static void forget() {
+        CONTENTS.clear();
+    }
+
+    /** The type of an array's elements; null if nothing is known of it. */
+    static Type component(Type type) {
+        return type instanceof GenericArrayType ? ((GenericArrayType) type).getGenericComponentType()
+                : type instanceof Class ? ((Class<?>) type).getComponentType() : null;
     }
 
     private static void learn(Type type, Map<TypeVariable<?>, Type> known) {

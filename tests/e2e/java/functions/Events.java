@@ -5,6 +5,8 @@ import com.amazonaws.services.lambda.runtime.events.APIGatewayV2HTTPResponse;
 import com.amazonaws.services.lambda.runtime.events.CloudWatchLogsEvent;
 import com.amazonaws.services.lambda.runtime.events.DynamodbEvent;
 import com.amazonaws.services.lambda.runtime.events.KinesisEvent;
+import com.amazonaws.services.lambda.runtime.events.MSKFirehoseEvent;
+import com.amazonaws.services.lambda.runtime.events.MSKFirehoseResponse;
 import com.amazonaws.services.lambda.runtime.events.S3Event;
 import com.amazonaws.services.lambda.runtime.events.SNSEvent;
 import com.amazonaws.services.lambda.runtime.events.SQSBatchResponse;
@@ -55,6 +57,13 @@ public class Events {
 
     public List<Object> schedule(ScheduledEvent event) {
         return List.of(event.getDetailType(), event.getTime().getMillis(), event.getDetail().get("n"));
+    }
+
+    public MSKFirehoseResponse stream(MSKFirehoseEvent event) {
+        var first = event.getRecords().get(0);
+        String value = StandardCharsets.UTF_8.decode(first.getKafkaRecordValue()).toString();
+        var changed = new MSKFirehoseResponse.Record(first.getRecordId(), MSKFirehoseResponse.Result.Ok, StandardCharsets.UTF_8.encode(value + "!"));
+        return new MSKFirehoseResponse(List.of(changed));
     }
 
     public String logs(CloudWatchLogsEvent event) {

@@ -10,13 +10,22 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Paths;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.Year;
+import java.time.ZoneOffset;
 import java.util.Date;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TimeZone;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
@@ -84,6 +93,33 @@ public class Functions {
         public boolean truth;
         public char letter;
         public String text;
+    }
+
+    /** Members that senders do not always write in the form that the class has. */
+    public static class Loose {
+        public List<String> texts;
+        public int[] numbers;
+        public TimeUnit unit;
+        public Integer boxed;
+        public int whole = 3;
+        public LocalDate day;
+        public Named<Date> part;
+        private String id;
+
+        public String getID() {
+            return id;
+        }
+
+        private void setID(String given) {
+            id = given;
+        }
+    }
+
+    public static class Nothing implements RequestHandler<Void, String> {
+        @Override
+        public String handleRequest(Void input, Context context) {
+            return String.valueOf(input);
+        }
     }
 
     public static class Typed implements RequestHandler<Order, Order> {
@@ -313,5 +349,37 @@ public class Functions {
         all.put("zone", java.util.TimeZone.getDefault().getID());
         all.put("loader", Thread.currentThread().getContextClassLoader() == getClass().getClassLoader());
         return all;
+    }
+
+    public Loose loose(Loose event) {
+        return event;
+    }
+
+    private static Order order() {
+        Order order = new Order();
+        order.setName("n");
+        order.numbers = new int[] {1};
+        return order;
+    }
+
+    /** An {@code Order} has more members than the declared type. */
+    public Map<String, Named<Integer>[]> declared(List<Map<String, Object>> event) {
+        @SuppressWarnings("unchecked")
+        Named<Integer>[] orders = new Named[] {order()};
+        return Map.of("orders", orders);
+    }
+
+    public Object undeclared() {
+        Named<Object> named = new Named<>();
+        named.setValue(order());
+        return List.of(named);
+    }
+
+    public List<Object> times() {
+        LocalDateTime time = LocalDateTime.of(2020, 1, 2, 3, 4, 5, 600);
+        Map<Object, Object> byDate = new HashMap<>();
+        byDate.put(new Date(0), Map.entry("key", 1));
+        return List.of(time.toLocalDate(), time, LocalTime.of(3, 4), time.atZone(ZoneOffset.ofHours(1)), Instant.ofEpochSecond(7),
+                Duration.ofMillis(1500), Year.of(2020), TimeZone.getTimeZone("Europe/Berlin"), Paths.get("/tmp"), byDate);
     }
 }

@@ -12,6 +12,10 @@ public class Records {
                 throw new IllegalArgumentException("no points");
             }
         }
+
+        public int getCount() {
+            return points.size();
+        }
     }
 
     public Line handle(Line line) {
