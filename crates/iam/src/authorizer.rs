@@ -5,7 +5,7 @@
 //! Configured users are administrators of their account, which is what that says; a function's
 //! session may do more than its role's policies would say, which `docs/security.md` has to tell.
 
-use hearth_model::{AccountId, Identity};
+use hearth_model::{AccountId, Identity, arn};
 
 use crate::keys::{Iam, Mode};
 
@@ -44,10 +44,8 @@ impl Iam {
 
 /// True for resources of this account, and for those whose ARN names no account.
 fn is_own(account: &AccountId, resource_arn: &str) -> bool {
-    match resource_arn.split(':').nth(4) {
-        Some(owner) if !owner.is_empty() => owner == account.as_str(),
-        _ => true,
-    }
+    let owner = arn::split(resource_arn).map_or("", |parts| parts.account);
+    owner.is_empty() || owner == account.as_str()
 }
 
 #[cfg(test)]

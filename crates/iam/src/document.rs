@@ -3,6 +3,7 @@
 //! Source: "Grammar of the IAM JSON policy language" in the IAM user guide; the texts are those
 //! that clients were seen to get.
 
+use hearth_model::{AccountId, arn};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -145,8 +146,7 @@ fn check_permission(statement: &Map<String, Value>) -> Result<()> {
     let resources = exactly_one(statement, "Resource", "NotResource")?.filter(|all| !all.is_empty());
     let resources = resources.ok_or_else(|| malformed("Policy statement must contain resources."))?;
     for resource in texts(resources)? {
-        let is_arn = resource.starts_with("arn:") && resource.split(':').count() >= 6;
-        if resource != "*" && !is_arn {
+        if resource != "*" && arn::split(resource).is_none() {
             return Err(malformed(&format!("Resource {resource} must be in ARN format or \"*\".")));
         }
     }
@@ -185,10 +185,7 @@ fn check_trust(statement: &Map<String, Value>) -> Result<()> {
 
 fn is_principal(kind: &str, value: &str) -> bool {
     match kind {
-        "AWS" => {
-            let is_account = value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit());
-            value == "*" || is_account || is_identity_arn(value)
-        }
+        "AWS" => value == "*" || AccountId::parse(value).is_some() || is_identity_arn(value),
         "Service" => value.split('.').count() >= 3 && !value.starts_with('.') && value.contains(".amazon"),
         "Federated" | "CanonicalUser" => !value.is_empty(),
         _ => false,
@@ -197,15 +194,13 @@ fn is_principal(kind: &str, value: &str) -> bool {
 
 /// `arn:aws:iam::<account>:...` or `arn:aws:sts::<account>:...`.
 fn is_identity_arn(value: &str) -> bool {
-    let parts: Vec<&str> = value.splitn(6, ':').collect();
-    let [arn, partition, service, region, account, resource] = parts[..] else { return false };
-    arn == "arn"
-        && partition.starts_with("aws")
-        && matches!(service, "iam" | "sts")
-        && region.is_empty()
-        && account.len() == 12
-        && account.bytes().all(|b| b.is_ascii_digit())
-        && !resource.is_empty()
+    arn::split(value).is_some_and(|parts| {
+        parts.partition.starts_with("aws")
+            && matches!(parts.service, "iam" | "sts")
+            && parts.region.is_empty()
+            && AccountId::parse(parts.account).is_some()
+            && !parts.resource.is_empty()
+    })
 }
 
 fn exactly_one<'s>(statement: &'s Map<String, Value>, one: &str, other: &str) -> Result<Option<&'s [Value]>> {

@@ -1,6 +1,6 @@
 //! Whether Lambda can assume a function's role.
 
-use hearth_model::{AccountId, BoxFuture, FunctionRoles, RoleRefusal};
+use hearth_model::{AccountId, BoxFuture, FunctionRoles, RoleRefusal, arn};
 use parking_lot::Mutex;
 
 use crate::Iam;
@@ -41,7 +41,7 @@ impl FunctionRoles for Iam {
                     Ok(())
                 }
                 // Whoever may make functions in one account must not get the credentials of another.
-                (Mode::Enforce, _) if role_arn.split(':').nth(4) != Some(account.as_str()) => {
+                (Mode::Enforce, _) if arn::split(role_arn).is_none_or(|arn| arn.account != account.as_str()) => {
                     Err(RoleRefusal::ForeignAccount)
                 }
                 (Mode::Enforce, Some(role)) if trusts_lambda(&role, account) => Ok(()),

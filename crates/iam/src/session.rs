@@ -14,7 +14,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hearth_model::{AccountId, Credentials};
+use hearth_model::{AccountId, Credentials, arn};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -121,11 +121,12 @@ impl Session {
     /// `arn:aws:sts::<account>:assumed-role/<role>/<session>`; the role's path is left out, as on
     /// AWS.
     pub(crate) fn identity_arn(&self) -> String {
-        let resource = self.principal_arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let parts = arn::split(&self.principal_arn);
+        let resource = parts.map_or("", |parts| parts.resource);
         if resource == "root" || resource.starts_with("user/") {
             return self.principal_arn.clone();
         }
-        let partition = self.principal_arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws");
+        let partition = parts.map(|parts| parts.partition).filter(|text| !text.is_empty()).unwrap_or("aws");
         let role = self.principal_arn.rsplit(['/', ':']).next().unwrap_or_default();
         format!("arn:{partition}:sts::{}:assumed-role/{role}/{}", self.account, self.name)
     }

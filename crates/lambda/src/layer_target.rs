@@ -2,7 +2,7 @@
 //!
 //! Source: fact sheet "Lambda control-plane API", section 7.
 
-use hearth_model::{AccountId, Region};
+use hearth_model::{AccountId, Region, arn};
 use hearth_wire::Caller;
 use hearth_wire::validation::Violations;
 
@@ -45,16 +45,14 @@ pub(crate) fn version_of_arn(version_arn: &str) -> Option<(LayerKey, u64)> {
 }
 
 fn key_of_arn(arn: &str) -> Option<LayerKey> {
-    let parts: Vec<&str> = arn.split(':').collect();
-    let ["arn", partition, "lambda", region, account, "layer", name] = parts[..] else {
-        return None;
-    };
+    let parts = arn::split(arn).filter(|parts| parts.service == "lambda")?;
+    let name = parts.resource.strip_prefix("layer:").filter(|name| !name.contains(':'))?;
     let key = LayerKey {
-        account: AccountId::parse(account)?,
-        region: Region::parse(region)?,
+        account: AccountId::parse(parts.account)?,
+        region: Region::parse(parts.region)?,
         name: name.to_owned(),
     };
-    (key.region.partition() == partition).then_some(key)
+    (key.region.partition() == parts.partition).then_some(key)
 }
 
 fn here(caller: &Caller, key: LayerKey) -> Result<LayerKey, Error> {

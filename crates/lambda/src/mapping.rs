@@ -128,8 +128,7 @@ pub(crate) enum SourceKind {
 impl SourceKind {
     /// Of a source's ARN; `None` for one that cannot be read from.
     pub(crate) fn of_arn(arn: &str) -> Option<Self> {
-        let mut parts = arn.splitn(6, ':').skip(2);
-        let (service, resource) = (parts.next()?, parts.nth(2)?);
+        let arn::Parts { service, resource, .. } = arn::split(arn)?;
         match service {
             "sqs" if !resource.is_empty() => Some(Self::Sqs),
             "kinesis" if resource.starts_with("stream/") => Some(Self::Kinesis),

@@ -4,7 +4,7 @@
 //! Source: fact sheet "Lambda control-plane API", sections 6 and 7.3.
 
 use hearth_core::Random;
-use hearth_model::{AccountId, UrlAuth};
+use hearth_model::{AccountId, UrlAuth, arn};
 use serde::{Deserialize, Serialize};
 
 use crate::api::policy_document;
@@ -96,7 +96,9 @@ impl<'s> Principal<'s> {
         match self {
             Self::Everyone => true,
             Self::Account(digits) => digits == account.as_str(),
-            Self::Arn(named) if named.ends_with(":root") => named.split(':').nth(4) == Some(account.as_str()),
+            Self::Arn(named) if named.ends_with(":root") => {
+                arn::split(named).is_some_and(|named| named.account == account.as_str())
+            }
             Self::Arn(named) => named == arn || is_session_of(arn, named),
             Self::Service(_) => false,
         }
@@ -111,17 +113,11 @@ fn is_service(text: &str) -> bool {
 
 /// Whether `arn:aws:sts::1:assumed-role/r/session` is a session of `arn:aws:iam::1:role/path/r`.
 fn is_session_of(session: &str, role: &str) -> bool {
-    let parts = |arn: &str, service, kind: &str| {
-        let mut parts = arn.splitn(6, ':').skip(2);
-        let found = (parts.next()?, parts.next()?, parts.next()?.to_owned(), parts.next()?.to_owned());
-        let name = found.3.strip_prefix(kind)?.to_owned();
-        (found.0 == service).then_some((found.2, name))
-    };
-    let session = parts(session, "sts", "assumed-role/");
-    let role = parts(role, "iam", "role/");
-    session.zip(role).is_some_and(|((account, session), (owner, role))| {
-        account == owner && session.split('/').next() == role.rsplit('/').next()
-    })
+    let of = |text, service| arn::split(text).filter(|parts: &arn::Parts<'_>| parts.service == service);
+    let (Some(session), Some(role)) = (of(session, "sts"), of(role, "iam")) else { return false };
+    let names = session.resource.strip_prefix("assumed-role/").zip(role.resource.strip_prefix("role/"));
+    session.account == role.account
+        && names.is_some_and(|(session, role)| session.split('/').next() == role.rsplit('/').next())
 }
 
 impl Policy {

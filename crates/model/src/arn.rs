@@ -4,6 +4,30 @@ use crate::account::{AccountId, Region};
 use crate::catalog::FunctionKey;
 use crate::name::{FunctionName, Qualifier};
 
+/// What every ARN has: `arn:<partition>:<service>:<region>:<account>:<resource>`. Region and account
+/// may be empty, and the resource may have colons of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    pub partition: &'a str,
+    pub service: &'a str,
+    pub region: &'a str,
+    pub account: &'a str,
+    pub resource: &'a str,
+}
+
+/// Takes an ARN apart; `None` for what is none. What the parts may be is not looked at.
+#[must_use]
+pub fn split(arn: &str) -> Option<Parts<'_>> {
+    let mut parts = arn.strip_prefix("arn:")?.splitn(5, ':');
+    Some(Parts {
+        partition: parts.next()?,
+        service: parts.next()?,
+        region: parts.next()?,
+        account: parts.next()?,
+        resource: parts.next()?,
+    })
+}
+
 /// `arn:<partition>:lambda:<region>:<account>:function:<name>`.
 #[must_use]
 pub fn function(region: &Region, account: &AccountId, name: &str) -> String {
@@ -13,16 +37,15 @@ pub fn function(region: &Region, account: &AccountId, name: &str) -> String {
 /// Takes apart what [`function`] and [`qualified`] put together.
 #[must_use]
 pub fn parse_function(arn: &str) -> Option<(FunctionKey, Option<Qualifier>)> {
-    let mut parts = arn.split(':');
-    let is_function = parts.next()? == "arn"
-        && parts.next()?.starts_with("aws")
-        && parts.next()? == "lambda"
-        && parts.clone().nth(2)? == "function";
-    let (region, account) = (Region::parse(parts.next()?)?, AccountId::parse(parts.next()?)?);
-    let name = FunctionName::parse(parts.nth(1)?)?;
-    let qualifier = parts.next().map(|text| Qualifier::parse(text).ok_or(())).transpose().ok()?;
-    let key = FunctionKey { account, region, name };
-    (is_function && parts.next().is_none()).then_some((key, qualifier))
+    let parts = split(arn).filter(|parts| parts.partition.starts_with("aws") && parts.service == "lambda")?;
+    let mut resource = parts.resource.strip_prefix("function:")?.split(':');
+    let key = FunctionKey {
+        account: AccountId::parse(parts.account)?,
+        region: Region::parse(parts.region)?,
+        name: FunctionName::parse(resource.next()?)?,
+    };
+    let qualifier = resource.next().map(|text| Qualifier::parse(text).ok_or(())).transpose().ok()?;
+    resource.next().is_none().then_some((key, qualifier))
 }
 
 /// A function's ARN with a version or alias behind it.
@@ -71,6 +94,32 @@ pub fn capacity_provider(region: &Region, account: &AccountId, name: &str) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arns_have_six_parts() {
+        let parts = |partition, service, region, account, resource| {
+            Some(Parts {
+                partition,
+                service,
+                region,
+                account,
+                resource,
+            })
+        };
+        for (arn, expected) in [
+            ("arn:aws:sqs:eu-west-1:000000000000:q", parts("aws", "sqs", "eu-west-1", "000000000000", "q")),
+            ("arn:aws:iam::000000000000:role/a/r", parts("aws", "iam", "", "000000000000", "role/a/r")),
+            ("arn:aws:s3:::b/a:c", parts("aws", "s3", "", "", "b/a:c")),
+            ("arn:aws-cn:lambda:::awslayer:l", parts("aws-cn", "lambda", "", "", "awslayer:l")),
+            ("arn:aws:sqs:r:a:", parts("aws", "sqs", "r", "a", "")),
+            ("arn:aws:sqs:r:a", None),
+            ("arn", None),
+            ("", None),
+            ("urn:aws:sqs:r:a:q", None),
+        ] {
+            assert_eq!(split(arn), expected, "{arn}");
+        }
+    }
 
     #[test]
     fn functions_are_found_by_their_arns() {

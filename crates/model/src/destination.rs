@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::BoxFuture;
+use crate::{BoxFuture, arn};
 
 /// A service that takes what became of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ impl DestinationService {
     /// The service of an ARN such as `arn:aws:sqs:us-east-1:000000000000:q`.
     #[must_use]
     pub fn of(arn: &str) -> Option<Self> {
-        match arn.strip_prefix("arn:")?.split(':').nth(1)? {
+        match arn::split(arn)?.service {
             "lambda" => Some(Self::Lambda),
             "sqs" => Some(Self::Sqs),
             "sns" => Some(Self::Sns),

@@ -247,7 +247,7 @@ pub(super) async fn detach<O: Own>(iam: Arc<Iam>, caller: Caller, input: Attachm
 }
 
 pub(super) fn check_arn(arn: &str) -> Result<()> {
-    if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
+    if hearth_model::arn::split(arn).is_some() {
         return Ok(());
     }
     Err(Error::Validation("Invalid ARN:  Could not be parsed!".to_owned()))

@@ -1,6 +1,6 @@
 //! Sessions: who a caller is, and temporary credentials.
 
-use hearth_model::{AccountId, BoxFuture, Credentials, Identity, PrincipalIds};
+use hearth_model::{AccountId, BoxFuture, Credentials, Identity, PrincipalIds, arn};
 
 use crate::error::{Error, Result};
 use crate::keys::Mode;
@@ -28,7 +28,7 @@ pub(crate) enum Principal<'a> {
 
 impl<'a> Principal<'a> {
     pub(crate) fn of(arn: &'a str) -> Self {
-        let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let resource = arn::split(arn).map_or("", |parts| parts.resource);
         if let Some((role, name)) = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/')) {
             return Self::Session { role, name };
         }

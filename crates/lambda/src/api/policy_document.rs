@@ -3,6 +3,7 @@
 //! Source: fact sheet "Lambda control-plane API", section 6: the order of members is the recorded
 //! one, and the value of a condition is text, never a list.
 
+use hearth_model::arn;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -118,7 +119,7 @@ fn principal<'s>(resource: &str, text: &'s str) -> ShownPrincipal<'s> {
         Some(Principal::Everyone) => ShownPrincipal::Everyone("*"),
         Some(Principal::Service(name)) => ShownPrincipal::Service { name },
         Some(Principal::Account(account)) => {
-            let partition = resource.split(':').nth(1).unwrap_or("aws");
+            let partition = arn::split(resource).map_or("aws", |parts| parts.partition);
             ShownPrincipal::Account {
                 arn: format!("arn:{partition}:iam::{account}:root"),
             }

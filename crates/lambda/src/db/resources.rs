@@ -2,7 +2,7 @@
 //!
 //! A resource's document has the id `<account>/<region>/<id>`, in the collection of its kind.
 
-use hearth_model::{AccountId, Region};
+use hearth_model::{AccountId, Region, arn};
 use hearth_store::{Document, Expect, Key, StoreError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,11 +25,12 @@ pub(crate) struct ResourceKey {
 impl ResourceKey {
     /// Of a Lambda ARN whose resource is `<kind>:<id>`; `None` for another form.
     pub(crate) fn of_arn(arn: &str) -> Option<Self> {
-        let mut parts = arn.split(':').skip(3);
+        let parts = arn::split(arn)?;
+        let (_, id) = parts.resource.split_once(':')?;
         Some(Self {
-            region: Region::parse(parts.next()?)?,
-            account: AccountId::parse(parts.next()?)?,
-            id: parts.nth(1)?.to_owned(),
+            region: Region::parse(parts.region)?,
+            account: AccountId::parse(parts.account)?,
+            id: id.to_owned(),
         })
     }
 }

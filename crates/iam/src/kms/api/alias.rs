@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hearth_wire::Violations;
 use serde::{Deserialize, Serialize};
 
-use super::{Nothing, finish, key_id, named, page, seconds};
+use super::page::{self, Listed, OfKey};
+use super::{Nothing, finish, key_id, named, seconds};
 use crate::kms::error::{Error, Result};
 use crate::kms::record::{AliasRecord, FORM};
 use crate::kms::ring::Scope;
@@ -109,25 +110,9 @@ fn parts(input: &Wish) -> Result<(&str, &str)> {
     Ok((name, target))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct List {
-    key_id: Option<String>,
-    #[serde(flatten)]
-    page: page::Wanted,
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
-    aliases: Vec<Entry>,
-    #[serde(flatten)]
-    page: page::Said,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entry {
+pub(super) struct Entry {
     alias_name: String,
     alias_arn: String,
     target_key_id: String,
@@ -135,23 +120,19 @@ struct Entry {
     last_updated_date: f64,
 }
 
-pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: List) -> Result<Listed> {
+pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: OfKey) -> Result<Listed<Entry>> {
     let of = match &input.key_id {
         Some(_) => Some(ops::find(&kms, &scope, key_id(input.key_id.as_ref())?)?),
         None => None,
     };
     let mut all = kms.ring.aliases(&scope);
     all.retain(|alias| of.as_ref().is_none_or(|key| key.record.id == alias.target));
-    let (aliases, page) = page::of(all, &input.page, 50, |alias: &Arc<AliasRecord>| &alias.name)?;
-    let entry = |alias: Arc<AliasRecord>| Entry {
+    let page = page::of("Aliases", all, &input.page, 50, |alias: &Arc<AliasRecord>| &alias.name)?;
+    Ok(page.map(|alias: Arc<AliasRecord>| Entry {
         alias_name: format!("alias/{}", alias.name),
         alias_arn: scope.alias_arn(&alias.name),
         target_key_id: alias.target.clone(),
         creation_date: seconds(alias.created_ms),
         last_updated_date: seconds(alias.updated_ms),
-    };
-    Ok(Listed {
-        aliases: aliases.into_iter().map(entry).collect(),
-        page,
-    })
+    }))
 }

@@ -191,30 +191,18 @@ pub(super) async fn describe(kms: Arc<Kms>, scope: Scope, input: Named) -> Resul
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
-    keys: Vec<Entry>,
-    #[serde(flatten)]
-    page: page::Said,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entry {
+pub(super) struct Entry {
     key_id: String,
     key_arn: String,
 }
 
-pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: page::Wanted) -> Result<Listed> {
+pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: page::Wanted) -> Result<page::Listed<Entry>> {
     let all = kms.ring.keys(&scope).into_iter().filter(|key| !ops::is_gone(&kms, key)).collect();
-    let (keys, page) = page::of(all, &input, 100, |key: &Arc<Key>| &key.record.id)?;
-    let entry = |key: Arc<Key>| Entry {
+    let page = page::of("Keys", all, &input, 100, |key: &Arc<Key>| &key.record.id)?;
+    Ok(page.map(|key| Entry {
         key_id: key.record.id.clone(),
         key_arn: key.arn.clone(),
-    };
-    Ok(Listed {
-        keys: keys.into_iter().map(entry).collect(),
-        page,
-    })
+    }))
 }
 
 /// Changes a key that a client means; what `edit` refuses changes nothing.

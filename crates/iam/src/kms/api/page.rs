@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hearth_wire::Violations;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::finish;
 use crate::kms::error::{Error, Result};
@@ -16,17 +17,55 @@ pub(super) struct Wanted {
     marker: Option<String>,
 }
 
-/// What an answer says of its page.
-#[derive(Debug, Serialize)]
+/// The page that is wanted of what belongs to a key.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Said {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_marker: Option<String>,
-    truncated: bool,
+pub(super) struct OfKey {
+    pub(super) key_id: Option<String>,
+    #[serde(flatten)]
+    pub(super) page: Wanted,
 }
 
-/// The page of `all`, which is sorted by `name`. `usual` are on a page when no limit is given.
-pub(super) fn of<T>(all: Vec<T>, wanted: &Wanted, usual: usize, name: impl Fn(&T) -> &str) -> Result<(Vec<T>, Said)> {
+/// A page as it is answered: its items under the member of their kind, and whether more follow.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    member: &'static str,
+    items: Vec<T>,
+    next_marker: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// Each item as it is shown.
+    pub(super) fn map<S>(self, show: impl FnMut(T) -> S) -> Listed<S> {
+        Listed {
+            member: self.member,
+            items: self.items.into_iter().map(show).collect(),
+            next_marker: self.next_marker,
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Listed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry(self.member, &self.items)?;
+        if let Some(marker) = &self.next_marker {
+            members.serialize_entry("NextMarker", marker)?;
+        }
+        members.serialize_entry("Truncated", &self.next_marker.is_some())?;
+        members.end()
+    }
+}
+
+/// The page of `all`, which is sorted by `name`, as the answer's `member`. `usual` are on a page when
+/// no limit is given.
+pub(super) fn of<T>(
+    member: &'static str,
+    all: Vec<T>,
+    wanted: &Wanted,
+    usual: usize,
+    name: impl Fn(&T) -> &str,
+) -> Result<Listed<T>> {
     let mut violations = Violations::new();
     if let Some(limit) = wanted.limit {
         violations.range("limit", limit, 1..=1_000);
@@ -35,14 +74,10 @@ pub(super) fn of<T>(all: Vec<T>, wanted: &Wanted, usual: usize, name: impl Fn(&T
     let limit = wanted.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usual);
     let after = wanted.marker.as_deref().map(read).transpose()?;
     let mut rest = all.into_iter().filter(|one| after.as_deref().is_none_or(|after| name(one) > after));
-    let page: Vec<T> = rest.by_ref().take(limit).collect();
-    let truncated = rest.next().is_some();
-    let last = page.last().filter(|_| truncated);
-    let said = Said {
-        next_marker: last.map(|last| URL_SAFE_NO_PAD.encode(name(last))),
-        truncated,
-    };
-    Ok((page, said))
+    let items: Vec<T> = rest.by_ref().take(limit).collect();
+    let more = rest.next().is_some();
+    let next_marker = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(name(last)));
+    Ok(Listed { member, items, next_marker })
 }
 
 fn read(marker: &str) -> Result<String> {

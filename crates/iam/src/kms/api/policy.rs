@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::key::change;
-use super::{Nothing, finish, key_id, page};
+use super::page::{self, Listed, OfKey};
+use super::{Nothing, finish, key_id};
 use crate::document;
 use crate::kms::error::{Error, Result};
 use crate::kms::record::KeyRecord;
@@ -63,26 +64,9 @@ pub(super) async fn put(kms: Arc<Kms>, scope: Scope, input: Put) -> Result<Nothi
     Ok(Nothing {})
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct List {
-    key_id: Option<String>,
-    #[serde(flatten)]
-    page: page::Wanted,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
-    policy_names: Vec<&'static str>,
-    #[serde(flatten)]
-    page: page::Said,
-}
-
-pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: List) -> Result<Listed> {
+pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: OfKey) -> Result<Listed<&'static str>> {
     ops::find(&kms, &scope, key_id(input.key_id.as_ref())?)?;
-    let (policy_names, page) = page::of(vec![NAME], &input.page, 100, |name| name)?;
-    Ok(Listed { policy_names, page })
+    page::of("PolicyNames", vec![NAME], &input.page, 100, |name| name)
 }
 
 fn check_name(given: Option<&str>) -> Result<()> {

@@ -7,7 +7,8 @@ use hearth_wire::Violations;
 use serde::{Deserialize, Serialize};
 
 use super::key::change;
-use super::{Nothing, finish, key_id, page};
+use super::page::{self, Listed, OfKey};
+use super::{Nothing, finish, key_id};
 use crate::kms::error::{Error, Result};
 use crate::kms::record::KeyRecord;
 use crate::kms::ring::Scope;
@@ -85,29 +86,12 @@ pub(super) async fn remove(kms: Arc<Kms>, scope: Scope, input: Remove) -> Result
     Ok(Nothing {})
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct List {
-    key_id: Option<String>,
-    #[serde(flatten)]
-    page: page::Wanted,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
-    tags: Vec<Tag>,
-    #[serde(flatten)]
-    page: page::Said,
-}
-
-pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: List) -> Result<Listed> {
+pub(super) async fn list(kms: Arc<Kms>, scope: Scope, input: OfKey) -> Result<Listed<Tag>> {
     let key = ops::find(&kms, &scope, key_id(input.key_id.as_ref())?)?;
     let tag = |(key, value): (&String, &String)| Tag {
         tag_key: key.clone(),
         tag_value: value.clone(),
     };
     let all = key.record.tags.iter().map(tag).collect();
-    let (tags, page) = page::of(all, &input.page, 50, |tag: &Tag| &tag.tag_key)?;
-    Ok(Listed { tags, page })
+    page::of("Tags", all, &input.page, 50, |tag: &Tag| &tag.tag_key)
 }

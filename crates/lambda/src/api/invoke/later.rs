@@ -9,7 +9,7 @@ use hearth_wire::rest_json::{Oversize, Route};
 use hearth_wire::{ApiError, Request, Response, handler};
 use http::{Method, StatusCode};
 
-use super::{function, invalid_content, payload, refusal};
+use super::{function, invocation, refusal};
 use crate::error::Error;
 
 /// The largest event, in bytes.
@@ -31,20 +31,8 @@ pub(super) fn route(later: Arc<dyn InvokeLater>) -> Route {
 }
 
 async fn run(later: &dyn InvokeLater, request: Request) -> Result<Response, ApiError> {
-    let (function, qualifier) = function(&request)?;
-    let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
-    let payload = payload::check(request.body).map_err(invalid_content)?;
-    let invocation = Invocation {
-        function,
-        qualifier,
-        request_id: request.request_id,
-        payload,
-        client_context: None,
-        cognito_identity: None,
-        trace_header,
-        wants_log_tail: false,
-    };
-    accept(later, invocation).await
+    let called = function(&request)?;
+    accept(later, invocation(called, request)?).await
 }
 
 pub(super) fn check_size(body: &[u8], limit: usize, operation: &'static str) -> Result<(), Error> {

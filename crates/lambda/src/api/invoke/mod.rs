@@ -60,25 +60,18 @@ enum Wish {
 impl Wish {
     /// `kinds`: the values of `X-Amz-Invocation-Type` that the operation knows.
     fn of(request: Request, kinds: &[&str]) -> Result<Self, ApiError> {
-        let (function, qualifier) = function(&request)?;
+        let called = function(&request)?;
         let kind = kind(&request, kinds)?;
         let wants_log_tail = wants_log_tail(&request)?;
         let client_context = client_context(&request)?;
         refuse_unavailable(&request)?;
-        let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
         if kind == Kind::Event {
             later::check_size(&request.body, later::EVENT_BYTES_MAX, LIMITED)?;
         }
-        let payload = payload::check(request.body).map_err(invalid_content)?;
         let invocation = Invocation {
-            function,
-            qualifier,
-            request_id: request.request_id,
-            payload,
             client_context,
-            cognito_identity: None,
-            trace_header,
             wants_log_tail,
+            ..invocation(called, request)?
         };
         Ok(match kind {
             Kind::Wait => Self::Run(invocation),
@@ -86,6 +79,22 @@ impl Wish {
             Kind::DryRun => Self::DryRun(invocation.function, invocation.qualifier),
         })
     }
+}
+
+/// What every way to call a function says: whom, and with what.
+fn invocation(called: (FunctionKey, Option<Qualifier>), request: Request) -> Result<Invocation, ApiError> {
+    let (function, qualifier) = called;
+    let trace_header = request.header("x-amzn-trace-id").map(ToOwned::to_owned);
+    Ok(Invocation {
+        function,
+        qualifier,
+        request_id: request.request_id,
+        payload: payload::check(request.body).map_err(invalid_content)?,
+        client_context: None,
+        cognito_identity: None,
+        trace_header,
+        wants_log_tail: false,
+    })
 }
 
 async fn run(invoke: &dyn Invoke, later: &dyn InvokeLater, request: Request) -> Result<Response, ApiError> {
