@@ -38,7 +38,8 @@ impl Use {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) key: FunctionKey,
-    /// As given, by the name or by the parameter. It matches the qualifier's pattern.
+    /// As given, by the name or by the parameter, a number without leading zeros. It matches the
+    /// qualifier's pattern.
     pub(crate) qualifier: Option<String>,
     /// Without qualifier.
     pub(crate) arn: String,
@@ -116,8 +117,16 @@ pub(crate) fn resolve(
             region: caller.region.clone(),
             name: parts.name,
         },
-        qualifier: qualifier.map(ToOwned::to_owned).or(parts.qualifier),
+        qualifier: qualifier.map(ToOwned::to_owned).or(parts.qualifier).map(canonical),
     })
+}
+
+/// `01` is version 1: policies, URLs and provisioned concurrency are kept by one way to write it.
+fn canonical(qualifier: String) -> String {
+    match Qualifier::parse(&qualifier) {
+        Some(Qualifier::Number(number)) => number.to_string(),
+        _ => qualifier,
+    }
 }
 
 /// The qualifier that a name ends with.
@@ -260,6 +269,22 @@ mod tests {
         ] {
             check_parse(Use::Read, bad, None);
             check_parse(Use::Write, bad, None);
+        }
+    }
+
+    #[test]
+    fn a_version_has_one_name() {
+        for (name, given, expected) in [
+            ("f:01", None, "1"),
+            ("f", Some("007"), "7"),
+            ("f:0", None, "0"),
+            ("f:live", None, "live"),
+            ("f", Some("2024-01-02"), "2024-01-02"),
+            ("f", Some("$LATEST"), "$LATEST"),
+            ("f", Some("099999999999999999999"), "099999999999999999999"),
+        ] {
+            let target = resolve(&caller(), Use::Read, name, given, "GetFunction").unwrap();
+            assert_eq!(target.qualifier.as_deref(), Some(expected), "{name} {given:?}");
         }
     }
 

@@ -20,6 +20,23 @@ pub(super) const ALL: &[Managed] = &[
     },
     Managed {
         path: "/",
+        name: "AmazonBedrockFullAccess",
+        description: "Lets its bearer do everything with models of Bedrock.",
+        allows: &[(
+            &[
+                "bedrock:*",
+                "kms:DescribeKey",
+                "iam:ListRoles",
+                "ec2:DescribeVpcs",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeSecurityGroups",
+            ],
+            "*",
+        )],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
         name: "AmazonCognitoPowerUser",
         description: "Lets its bearer manage user pools and identities.",
         allows: &[(
@@ -129,6 +146,31 @@ pub(super) const ALL: &[Managed] = &[
     },
     Managed {
         path: "/",
+        name: "AmazonEC2FullAccess",
+        description: "Lets its bearer do everything with instances.",
+        allows: &[(&["ec2:*", "elasticloadbalancing:*", "cloudwatch:*", "autoscaling:*"], "*")],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
+        name: "AmazonEC2ReadOnlyAccess",
+        description: "Lets its bearer read about instances.",
+        allows: &[(
+            &[
+                "ec2:Describe*",
+                "ec2:GetSecurityGroupsForVpc",
+                "elasticloadbalancing:Describe*",
+                "cloudwatch:ListMetrics",
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:Describe*",
+                "autoscaling:Describe*",
+            ],
+            "*",
+        )],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
         name: "AmazonElasticFileSystemClientReadWriteAccess",
         description: "Lets its bearer mount and write file systems.",
         allows: &[(
@@ -164,6 +206,13 @@ pub(super) const ALL: &[Managed] = &[
     },
     Managed {
         path: "/",
+        name: "AmazonPollyFullAccess",
+        description: "Lets its bearer do everything with speech.",
+        allows: &[(&["polly:*"], "*")],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
         name: "AmazonRDSDataFullAccess",
         description: "Lets its bearer use the data API of databases, with their secrets.",
         allows: &[(
@@ -183,6 +232,37 @@ pub(super) const ALL: &[Managed] = &[
     },
     Managed {
         path: "/",
+        name: "AmazonRDSFullAccess",
+        description: "Lets its bearer do everything with relational databases.",
+        allows: &[(
+            &[
+                "rds:*",
+                "application-autoscaling:*",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:DeleteAlarms",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "logs:DescribeLogStreams",
+                "logs:GetLogEvents",
+                "sns:ListTopics",
+                "sns:Publish",
+            ],
+            "*",
+        )],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
+        name: "AmazonRekognitionFullAccess",
+        description: "Lets its bearer do everything with the recognition of images.",
+        allows: &[(&["rekognition:*"], "*")],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
         name: "AmazonS3FullAccess",
         description: "Lets its bearer do everything with buckets.",
         allows: &[(&["s3:*", "s3-object-lambda:*"], "*")],
@@ -193,6 +273,13 @@ pub(super) const ALL: &[Managed] = &[
         name: "AmazonS3ReadOnlyAccess",
         description: "Lets its bearer read all buckets.",
         allows: &[(&["s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*"], "*")],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
+        name: "AmazonSESFullAccess",
+        description: "Lets its bearer do everything with mail.",
+        allows: &[(&["ses:*"], "*")],
         all_but: &[],
     },
     Managed {
@@ -267,6 +354,13 @@ pub(super) const ALL: &[Managed] = &[
         name: "AmazonSSMReadOnlyAccess",
         description: "Lets its bearer see parameters and managed nodes.",
         allows: &[(&["ssm:Describe*", "ssm:Get*", "ssm:List*"], "*")],
+        all_but: &[],
+    },
+    Managed {
+        path: "/",
+        name: "AmazonTextractFullAccess",
+        description: "Lets its bearer do everything with the recognition of text.",
+        allows: &[(&["textract:*"], "*")],
         all_but: &[],
     },
     Managed {

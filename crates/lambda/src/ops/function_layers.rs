@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use hearth_model::arn;
 use hearth_wire::Caller;
 
 use crate::Lambda;
@@ -25,7 +26,7 @@ pub(crate) async fn resolve(lambda: &Lambda, caller: &Caller, arns: &[String]) -
     let mut uses = Vec::with_capacity(arns.len());
     let mut seen = HashMap::new();
     for arn in arns {
-        let region = arn.split(':').nth(3).unwrap_or_default();
+        let region = arn::split(arn).map_or("", |parts| parts.region);
         if !region.is_empty() && region != caller.region.as_str() {
             return invalid(format!(
                 "Layers are not in the same region as the function. Layers are expected to be in region {}.",
@@ -35,6 +36,7 @@ pub(crate) async fn resolve(lambda: &Lambda, caller: &Caller, arns: &[String]) -
         let absent = || Error::InvalidParameter(format!("Layer version {arn} does not exist."));
         let (key, number) = layer_target::version_of_arn(arn).ok_or_else(absent)?;
         let record = layers::accessible(lambda, caller, &key, number).await?.ok_or_else(absent)?;
+        let version_arn = key.version_arn(number);
         if let Some(earlier) = seen.insert(key, arn) {
             return invalid(format!(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. \
@@ -50,7 +52,7 @@ pub(crate) async fn resolve(lambda: &Lambda, caller: &Caller, arns: &[String]) -
         // From here on the function keeps the package. It was a layer's a moment ago, so the
         // collector's grace covers the time until the function is committed.
         uses.push(LayerUse {
-            arn: arn.clone(),
+            arn: version_arn,
             package: record.package,
         });
     }

@@ -56,6 +56,7 @@ pub(crate) async fn put(lambda: &Arc<Lambda>, caller: &Caller, wish: &PutProvisi
     if target.parsed_qualifier() == Some(Qualifier::Latest) {
         return Err(unpublished());
     }
+    let scope = target.scope();
     lambda.preparation.check("ProvisionedConcurrentExecutions")?;
     // Two functions must not both take the last of the account's.
     let _turn = lambda.concurrency_turn.lock().await;
@@ -63,16 +64,16 @@ pub(crate) async fn put(lambda: &Arc<Lambda>, caller: &Caller, wish: &PutProvisi
     let edit = |entry: &Entry| {
         let mut record = entry.record.clone();
         check_target(&target, entry)?;
-        let old = record.provisioned.get(&wish.qualifier).map_or(0, |old| old.environments);
+        let old = record.provisioned.get(scope).map_or(0, |old| old.environments);
         let sum = record.provisioned_sum().saturating_sub(old).saturating_add(wish.environments);
         check_limits(lambda, entry, sum)?;
         let wanted = ProvisionedRecord {
             environments: wish.environments,
             modified_ms: lambda.clock.now_ms(),
         };
-        record.provisioned.insert(wish.qualifier.clone(), wanted);
+        record.provisioned.insert(scope.to_owned(), wanted);
         // Recorded so: the version's revision moves, the alias' does not.
-        for version in versions_of(&record, &wish.qualifier) {
+        for version in versions_of(&record, scope) {
             if let Version::Number(number) = version {
                 record.edit_version(number, |v| v.edition.revision_id = lambda.random.uuid().to_string());
             }
@@ -81,7 +82,7 @@ pub(crate) async fn put(lambda: &Arc<Lambda>, caller: &Caller, wish: &PutProvisi
     };
     let entry = lambda.functions.change(&target.key, &[], || absent(&target), edit).await?;
     let shown = find(lambda, &entry, &target)?;
-    let is_new = before.is_none_or(|before| !before.record.provisioned.contains_key(&wish.qualifier));
+    let is_new = before.is_none_or(|before| !before.record.provisioned.contains_key(scope));
     // Recorded so for what has just been asked for, however fast the data plane is.
     Ok(if is_new {
         Config {
@@ -107,7 +108,7 @@ pub(crate) async fn delete(lambda: &Arc<Lambda>, caller: &Caller, name: &str, qu
     checked(lambda, &target)?;
     let edit = |entry: &Entry| {
         let mut record = entry.record.clone();
-        record.provisioned.remove(qualifier);
+        record.provisioned.remove(target.scope());
         Ok(record)
     };
     lambda.functions.change(&target.key, &[], || absent(&target), edit).await.map(|_| ())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearth_model::FunctionKey;
+use hearth_model::{FunctionKey, arn};
 use hearth_wire::Caller;
 
 use crate::Lambda;
@@ -64,6 +64,12 @@ impl Resource {
             "function" => {}
             "code-signing-config" => return own(caller, arn).map(Self::CodeSigning),
             "event-source-mapping" => return own(caller, arn).map(Self::Mapping),
+            "layer" => {
+                return Err(Error::InvalidParameter(format!(
+                    "Layers have no tags in Hearth: expected the ARN of a function, a code signing configuration or \
+                     an event source mapping, found {arn}"
+                )));
+            }
             _ => return Err(absent(arn)),
         }
         let target = target::resolve(caller, Use::Read, arn, None, action)?;
@@ -77,7 +83,7 @@ impl Resource {
 }
 
 fn kind(arn: &str) -> &str {
-    arn.split(':').nth(5).unwrap_or_default()
+    arn::split(arn).and_then(|parts| parts.resource.split(':').next()).unwrap_or_default()
 }
 
 fn own(caller: &Caller, arn: &str) -> Result<ResourceKey, Error> {
@@ -91,8 +97,7 @@ fn absent(arn: &str) -> Error {
         "function" => return Error::FunctionNotFound { arn: arn.to_owned() },
         "event-source-mapping" => "Event source mapping",
         "capacity-provider" => "Capacity provider",
-        "code-signing-config" => "Code signing config",
-        _ => "Layer",
+        _ => "Code signing config",
     };
     Error::ResourceNotFound(format!("{name} not found: {arn}"))
 }

@@ -289,6 +289,15 @@ async fn refusals_of_the_data_plane_become_the_services_errors() {
             "ResourceConflictException",
             pending.to_owned(),
         ),
+        (
+            InvokeError::NotReady {
+                state: "Pending",
+                reason: Some("the image is being pulled".to_owned()),
+            },
+            409,
+            "ResourceConflictException",
+            format!("{pending}: the image is being pulled"),
+        ),
         (InvokeError::Throttled(ThrottleReason::Account), 429, "TooManyRequestsException", "Rate Exceeded.".to_owned()),
         (
             InvokeError::Recursive,

@@ -239,6 +239,12 @@ async fn refusals() {
         vec![
             post("no source", json!({"FunctionName": "f"}), "Unrecognized event source."),
             post("a topic", with("arn:aws:sns:us-east-1:123456789012:t", json!({})), "Unrecognized event source."),
+            post(
+                "a queue elsewhere",
+                with("arn:aws:sqs:eu-west-1:123456789012:q", json!({})),
+                "A mapping reads from a source of its own region: expected one of us-east-1, found \
+                 arn:aws:sqs:eu-west-1:123456789012:q",
+            ),
             post("success first", with(STREAM, success), unsupported("DestinationConfig")),
             post("no function", with(QUEUE, json!({"FunctionName": "nope"})), "Function does not exist"),
             post("no version", with(QUEUE, json!({"FunctionName": "f:7"})), "Function does not exist"),
@@ -344,6 +350,17 @@ async fn one_source_and_one_function_go_together_once() {
     )
     .await;
     world.expect("POST", ALL, kafka(&["b3:9092"], json!({})), 202).await;
+    // Nor do they come together by a change; to say again what is so is none.
+    world.make("g").await;
+    let other = world.expect("POST", ALL, with(QUEUE, json!({"FunctionName": "g"})), 202).await;
+    world.expect("PUT", &one(&other), json!({"FunctionName": "g", "BatchSize": 5}), 202).await;
+    let text = format!("An event source mapping with SQS arn (\" {QUEUE} \") and function (\" f \") {}", there(&q));
+    let refused = world.call("PUT", &one(&other), json!({"FunctionName": "f", "BatchSize": 6})).await;
+    assert_error(refused, 409, "ResourceConflictException", &text, "moved");
+    assert_eq!(world.expect("GET", &one(&other), Value::Null, 200).await["BatchSize"], 5);
+    world.expect("DELETE", &format!("{ALL}/{q}"), Value::Null, 202).await;
+    let moved = world.expect("PUT", &one(&other), json!({"FunctionName": "f"}), 202).await;
+    assert_eq!(moved["FunctionArn"], format!("{ARN}:f"));
 }
 
 /// One queue, and no streams.

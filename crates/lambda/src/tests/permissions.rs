@@ -102,7 +102,9 @@ async fn each_qualifier_has_a_policy_of_its_own() {
     let by_name = add(&world, "/f%3Alive/policy", json!({"StatementId": "t"})).await;
     assert_eq!(by_name["Resource"], format!("{ARN}:f:live"));
     let again = world.restarted().await;
-    for (path, statements) in [("/f/policy", 1), ("/f/policy?Qualifier=1", 1), ("/f/policy?Qualifier=live", 2)] {
+    for (path, statements) in
+        [("/f/policy", 1), ("/f/policy?Qualifier=1", 1), ("/f/policy?Qualifier=01", 1), ("/f/policy?Qualifier=live", 2)]
+    {
         let (text, _) = policy(&again, path).await;
         let found: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(found["Statement"].as_array().unwrap().len(), statements, "{path}");

@@ -293,6 +293,11 @@ async fn tags_that_are_refused() {
     let mapping = "arn:aws:lambda:us-east-1:123456789012:event-source-mapping:00000000-0000-0000-0000-000000000000";
     let provider = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p";
     let one = || json!({"Tags": {"a": "b"}});
+    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:l";
+    let untagged = format!(
+        "Layers have no tags in Hearth: expected the ARN of a function, a code signing configuration or an event \
+         source mapping, found {layer}"
+    );
     let too_many = "Number of tags exceeds resource tag limit.";
     check(
         &world,
@@ -309,6 +314,8 @@ async fn tags_that_are_refused() {
             ),
             case("latest", "GET", tags(&format!("{ARN}:f:$LATEST")), Value::Null, 400, INVALID, qualified),
             case("version", "POST", tags(&format!("{ARN}:f:1")), one(), 400, INVALID, qualified),
+            case("layer", "GET", tags(layer), Value::Null, 400, INVALID, &untagged),
+            case("layer", "POST", tags(layer), one(), 400, INVALID, &untagged),
             case("unknown", "GET", tags(&format!("{ARN}:nope")), Value::Null, 404, NOT_FOUND, &nope),
             case("unknown", "POST", tags(&format!("{ARN}:nope")), one(), 404, NOT_FOUND, &nope),
             case(

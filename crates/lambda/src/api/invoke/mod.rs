@@ -218,7 +218,7 @@ fn refusal(error: InvokeError) -> ApiError {
         InvokeError::NotFound { arn } => Error::FunctionNotFound { arn }.into(),
         // The service says no more than the state; what can be done about it is not left out here.
         InvokeError::NotReady { state, reason: Some(reason) } => {
-            Error::Conflict(format!("{} {reason}", Error::not_active(state))).into()
+            Error::Conflict(format!("{}: {reason}", Error::not_active(state))).into()
         }
         InvokeError::NotReady { state, reason: None } => Error::NotActive { state }.into(),
         InvokeError::Throttled(reason) => {

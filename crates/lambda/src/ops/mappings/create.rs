@@ -22,7 +22,7 @@ pub(crate) async fn create(
     wish: Wish,
     given: BTreeMap<String, String>,
 ) -> Result<Shown, Error> {
-    let kind = source::kind(&from)?;
+    let kind = source::kind(&from, &caller.region)?;
     rules::check_source(kind, &from)?;
     rules::check(kind, &wish, true)?;
     tags::check(&given)?;

@@ -1,6 +1,6 @@
 //! What a mapping reads from: which kind it is, whether it is there, and who reads it already.
 
-use hearth_model::SourceLookup;
+use hearth_model::{Region, SourceLookup, arn};
 
 use super::Source;
 use crate::Lambda;
@@ -9,11 +9,20 @@ use crate::error::Error;
 use crate::mapping::{MappingRecord, SourceKind};
 
 /// # Errors
-/// No source, or one that mappings do not read from.
-pub(super) fn kind(from: &Source) -> Result<SourceKind, Error> {
+/// No source, or one that mappings of this region do not read from.
+pub(super) fn kind(from: &Source, here: &Region) -> Result<SourceKind, Error> {
     let unknown = || Error::InvalidParameter("Unrecognized event source.".to_owned());
     match (&from.arn, &from.brokers) {
-        (Some(arn), None) => SourceKind::of_arn(arn).ok_or_else(unknown),
+        (Some(arn), None) => {
+            let kind = SourceKind::of_arn(arn).ok_or_else(unknown)?;
+            match arn::split(arn).filter(|parts| parts.region != here.as_str()) {
+                None => Ok(kind),
+                // AWS refuses it too; its words are not recorded.
+                Some(_) => Err(Error::InvalidParameter(format!(
+                    "A mapping reads from a source of its own region: expected one of {here}, found {arn}"
+                ))),
+            }
+        }
         (None, Some(_)) => Ok(SourceKind::SelfManagedKafka),
         (None, None) | (Some(_), Some(_)) => Err(unknown()),
     }
@@ -64,11 +73,11 @@ pub(super) fn check_duplicates(
         return Ok(());
     };
     let there = format!("already exists. Please update or delete the existing mapping with UUID {}", key.id);
-    let arn = record.source.as_deref().unwrap_or_default();
+    let source = record.source.as_deref().unwrap_or_default();
     Err(Error::Conflict(match record.kind() {
         // The blanks within the quotes are the service's.
         SourceKind::Sqs => {
-            format!("An event source mapping with SQS arn (\" {arn} \") and function (\" {name} \") {there}")
+            format!("An event source mapping with SQS arn (\" {source} \") and function (\" {name} \") {there}")
         }
         SourceKind::SelfManagedKafka => format!(
             "An event source mapping with event source (\"{}\"), function (\"{}\"), topics (\"{}\") {there}",
@@ -76,7 +85,7 @@ pub(super) fn check_duplicates(
             record.function,
             record.topics.join(","),
         ),
-        _ => format!("The event source arn (\" {arn} \") and function (\" {name} \") provided mapping {there}"),
+        _ => format!("The event source arn (\" {source} \") and function (\" {name} \") provided mapping {there}"),
     }))
 }
 
