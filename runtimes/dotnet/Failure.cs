@@ -21,7 +21,10 @@ namespace Hearth.Runtime
         private const int Deepest = 32;
 
         private static readonly string[] OwnFrames =
-            { "at Hearth.Runtime.", "at System.RuntimeMethodHandle.", "at System.Reflection.", "at InvokeStub_" };
+        {
+            "at Hearth.Runtime.", "at System.RuntimeMethodHandle.", "at System.Reflection.", "at InvokeStub_",
+            "--- End of stack trace from previous location",
+        };
 
         internal static string TypeName(Exception exception) => exception.GetType().Name;
 
@@ -78,12 +81,24 @@ namespace Hearth.Runtime
         /// The exception in words, as the log shows it.
         internal static string Words(Exception exception) => string.Join("\n", OfFunction(exception.ToString()));
 
+        /// Without the frames by which the runtime got to the function, wherever they stand: what an `AggregateException` holds
+        /// is told after them.
         private static List<string> OfFunction(string trace)
         {
-            var lines = trace.Split('\n').Select(line => line.TrimEnd()).Where(line => line != "").ToList();
-            while (lines.Count > 0 && OwnFrames.Any(own => lines[lines.Count - 1].TrimStart().StartsWith(own, StringComparison.Ordinal)))
-                lines.RemoveAt(lines.Count - 1);
-            return lines;
+            var kept = new List<string>();
+            void Strip()
+            {
+                while (kept.Count > 0 && OwnFrames.Any(own => kept[kept.Count - 1].TrimStart().StartsWith(own, StringComparison.Ordinal)))
+                    kept.RemoveAt(kept.Count - 1);
+            }
+            foreach (var line in trace.Split('\n').Select(line => line.TrimEnd()).Where(line => line != ""))
+            {
+                kept.Add(line);
+                if (line.TrimStart().StartsWith(OwnFrames[0], StringComparison.Ordinal))
+                    Strip();
+            }
+            Strip();
+            return kept;
         }
     }
 }

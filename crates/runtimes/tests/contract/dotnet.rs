@@ -202,6 +202,12 @@ fn an_exception_is_reported_with_its_causes() {
             assert_eq!(document["cause"]["errorMessage"], "one");
             assert_eq!(document["causes"][1]["errorType"], "TimeoutException");
         })
+        .expect(|_, seen| {
+            // What it holds is told after the frames, none of which may be the bootstrap's.
+            let told: Vec<_> = seen.logs.iter().filter(|(_, text)| text.contains("several")).collect();
+            assert!(matches!(told[..], [(_, text)] if text.contains("TimeoutException: two") && !text.contains("Hearth.Runtime")), "{told:?}");
+        })
+        .over_the_channel()
         .once()
         .check();
     of!("FailHuge")
