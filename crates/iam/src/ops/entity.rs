@@ -8,8 +8,8 @@ use hearth_store::Write;
 use crate::db::{self, Stored};
 use crate::error::{Error, Result};
 use crate::managed;
-use crate::ops::policy;
-use crate::record::{Entity, FORM, Own};
+use crate::ops::{policy, user};
+use crate::record::{Entity, FORM, Own, UserOwn};
 use crate::{Iam, ids};
 
 /// How often a change is tried anew when others were faster.
@@ -61,7 +61,14 @@ pub(crate) async fn create<O: Own>(iam: &Iam, account: &AccountId, new: New<O>) 
 /// Finds one by its exact name.
 pub(crate) async fn find<O: Own>(iam: &Iam, account: &AccountId, name: &str) -> Result<Stored<Entity<O>>> {
     let found = iam.db.get::<Entity<O>>(account, name).await?;
-    found.ok_or_else(|| Error::NoSuchEntity(format!("The {} with name {name} cannot be found.", O::KIND)))
+    found.ok_or_else(|| {
+        let text = match O::KIND == UserOwn::KIND && user::configured(iam, account, name).is_some() {
+            // It is shown, and so cannot simply be unknown; what others have, it has not.
+            true => format!("The user {name} is one of the server's configuration: it has nothing to list or change."),
+            false => format!("The {} with name {name} cannot be found.", O::KIND),
+        };
+        Error::NoSuchEntity(text)
+    })
 }
 
 /// Changes one as `apply` says, which may be asked again when others were faster. A managed policy

@@ -136,3 +136,29 @@ pub(crate) async fn delete_key(iam: &Iam, account: &AccountId, name: &str, id: &
 pub(crate) fn no_key(id: &str) -> Error {
     Error::NoSuchEntity(format!("The Access Key with id {id} cannot be found."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConfiguredKey, Mode, testing};
+
+    #[tokio::test]
+    async fn a_configured_user_is_refused_as_such() {
+        let account = AccountId::fallback();
+        let mut options = testing::options(Mode::Enforce, &testing::store());
+        options.keys.push(ConfiguredKey {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG".to_owned(),
+            account: account.clone(),
+            user_name: "ci".to_owned(),
+        });
+        let iam = Iam::open(options).await.unwrap();
+        assert_eq!(find(&iam, &account, "ci").await.unwrap().name, "ci");
+        let refused = async |name| create_key(&iam, &account, name).await.unwrap_err().to_string();
+        assert_eq!(
+            refused("ci").await,
+            "The user ci is one of the server's configuration: it has nothing to list or change."
+        );
+        assert_eq!(refused("bob").await, "The user with name bob cannot be found.");
+    }
+}
