@@ -6,8 +6,6 @@ import java.math.BigDecimal;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.Calendar;
 import java.util.Collection;
@@ -33,10 +31,6 @@ import java.util.stream.BaseStream;
 final class JsonWriter {
     private static final int MAX_DEPTH = 1000;
     private static final byte[] HEX = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'};
-
-    /** Dates as names of members. */
-    private static final DateTimeFormatter KEY =
-            DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSSxxx").withZone(ZoneOffset.UTC);
 
     private final Bytes out;
     private int depth;
@@ -110,7 +104,7 @@ final class JsonWriter {
             return ((Enum<?>) key).name();
         }
         if (key instanceof Date) {
-            return KEY.format(((Date) key).toInstant());
+            return Times.name((Date) key);
         }
         return key instanceof Class ? ((Class<?>) key).getName() : key.toString();
     }

@@ -12,8 +12,10 @@ import java.time.Year;
 import java.time.YearMonth;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoField;
 import java.time.temporal.TemporalAccessor;
+import java.util.Date;
 import java.util.List;
 
 /** The types of {@code java.time} as Lambda has them: points in time are seconds, local ones arrays of their fields. */
@@ -42,6 +44,11 @@ final class Times {
             return false;
         }
         return true;
+    }
+
+    /** A date as the name of a member. The format is made when one is wanted: that takes milliseconds, and is rare. */
+    static String name(Date date) {
+        return DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSSxxx").withZone(ZoneOffset.UTC).format(date.toInstant());
     }
 
     private static void seconds(Instant instant, Bytes out) {
