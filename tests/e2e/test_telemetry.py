@@ -40,7 +40,8 @@ def records(function, until):
 
     def probe():
         text = function.call()["read"]
-        found = [json.loads(line) for line in text.splitlines()]
+        # The last line may be on its way.
+        found = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return found if until(found) else None
 
     return eventually(probe, "the records that were waited for")
