@@ -14,8 +14,15 @@ pub(crate) struct Load {
     pub(crate) per_second: f64,
 }
 
-/// Runs `connections` clients for `time`, after a warm-up of a fifth of it.
-pub(crate) fn run(address: &str, request: &[u8], connections: usize, time: Duration) -> io::Result<Load> {
+/// Runs `connections` clients for `time`, after a warm-up of a fifth of it. Any other status than the
+/// `expected` one fails it.
+pub(crate) fn run(
+    address: &str,
+    request: &[u8],
+    expected: u16,
+    connections: usize,
+    time: Duration,
+) -> io::Result<Load> {
     let stop = Arc::new(AtomicBool::new(false));
     let counting = Arc::new(AtomicBool::new(false));
     let failed = Arc::new(AtomicUsize::new(0));
@@ -29,7 +36,7 @@ pub(crate) fn run(address: &str, request: &[u8], connections: usize, time: Durat
                 while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
                     match connection.exchange(&request) {
-                        Ok(answer) if (200..300).contains(&answer.status) => {}
+                        Ok(answer) if answer.status == expected => {}
                         Ok(_) | Err(_) => {
                             failed.fetch_add(1, Ordering::Relaxed);
                             break;

@@ -185,7 +185,7 @@ fn cold(server: &Hearth, what: &str, source: &Source, count: usize) -> io::Resul
 
 fn warm(name: &str, address: &str, request: &[u8], options: &Options) -> io::Result<()> {
     for connections in [1, 8] {
-        let load = load::run(address, request, connections, Duration::from_secs(options.seconds))?;
+        let load = load::run(address, request, 200, connections, Duration::from_secs(options.seconds))?;
         latency_row(&format!("{name}, warm, {connections} conn."), &load.latency, Some(load.per_second));
     }
     Ok(())
@@ -200,7 +200,7 @@ fn accepted(options: &Options, languages: &[(&str, Source)]) -> io::Result<()> {
     server.invoke("events")?;
     for connections in [1, 8] {
         let time = Duration::from_secs(options.seconds);
-        let load = load::run(&server.address, &server.event("events"), connections, time)?;
+        let load = load::run(&server.address, &server.event("events"), 202, connections, time)?;
         let name = format!("Hearth ({language}), event accepted, {connections} conn.");
         latency_row(&name, &load.latency, Some(load.per_second));
     }
@@ -239,7 +239,7 @@ fn beside(options: &Options, cache: &std::path::Path) -> io::Result<()> {
             // It runs one invocation at a time.
             Ok(peer) => {
                 let time = Duration::from_secs(options.seconds);
-                let load = load::run(&peer.address, &peer.request, 1, time)?;
+                let load = load::run(&peer.address, &peer.request, 200, 1, time)?;
                 latency_row(&format!("{}, warm, 1 conn.", peer.name), &load.latency, Some(load.per_second));
             }
             Err(error) => row("Runtime Interface Emulator", &format!("not measured: {error}")),
